@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RunEvent(_message.Message):
-    __slots__ = ("epoch", "n", "at_ms", "durable", "ack", "prep_stage", "run_started", "thinking", "context_usage", "model_call_started", "text_chunk", "reasoning_chunk", "tool_call_chunk", "assistant_complete", "tool_started", "tool_output", "tool_completed", "model_call_ended", "step_finished", "message_reset", "run_error", "run_ended")
+    __slots__ = ("epoch", "n", "at_ms", "durable", "ack", "prep_stage", "run_started", "thinking", "context_usage", "model_call_started", "text_chunk", "reasoning_chunk", "tool_call_chunk", "assistant_complete", "tool_started", "tool_output", "tool_completed", "model_call_ended", "step_finished", "message_reset", "run_error", "run_ended", "tool_finished")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     AT_MS_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class RunEvent(_message.Message):
     MESSAGE_RESET_FIELD_NUMBER: _ClassVar[int]
     RUN_ERROR_FIELD_NUMBER: _ClassVar[int]
     RUN_ENDED_FIELD_NUMBER: _ClassVar[int]
+    TOOL_FINISHED_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     n: int
     at_ms: int
@@ -52,7 +53,8 @@ class RunEvent(_message.Message):
     message_reset: MessageReset
     run_error: RunError
     run_ended: RunEnded
-    def __init__(self, epoch: _Optional[int] = ..., n: _Optional[int] = ..., at_ms: _Optional[int] = ..., durable: _Optional[bool] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., prep_stage: _Optional[_Union[PrepStage, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., thinking: _Optional[_Union[Thinking, _Mapping]] = ..., context_usage: _Optional[_Union[ContextUsage, _Mapping]] = ..., model_call_started: _Optional[_Union[ModelCallStarted, _Mapping]] = ..., text_chunk: _Optional[_Union[TextChunk, _Mapping]] = ..., reasoning_chunk: _Optional[_Union[ReasoningChunk, _Mapping]] = ..., tool_call_chunk: _Optional[_Union[ToolCallChunk, _Mapping]] = ..., assistant_complete: _Optional[_Union[AssistantComplete, _Mapping]] = ..., tool_started: _Optional[_Union[ToolStarted, _Mapping]] = ..., tool_output: _Optional[_Union[ToolOutputChunk, _Mapping]] = ..., tool_completed: _Optional[_Union[ToolCompleted, _Mapping]] = ..., model_call_ended: _Optional[_Union[ModelCallEnded, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., message_reset: _Optional[_Union[MessageReset, _Mapping]] = ..., run_error: _Optional[_Union[RunError, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ...) -> None: ...
+    tool_finished: ToolFinished
+    def __init__(self, epoch: _Optional[int] = ..., n: _Optional[int] = ..., at_ms: _Optional[int] = ..., durable: _Optional[bool] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., prep_stage: _Optional[_Union[PrepStage, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., thinking: _Optional[_Union[Thinking, _Mapping]] = ..., context_usage: _Optional[_Union[ContextUsage, _Mapping]] = ..., model_call_started: _Optional[_Union[ModelCallStarted, _Mapping]] = ..., text_chunk: _Optional[_Union[TextChunk, _Mapping]] = ..., reasoning_chunk: _Optional[_Union[ReasoningChunk, _Mapping]] = ..., tool_call_chunk: _Optional[_Union[ToolCallChunk, _Mapping]] = ..., assistant_complete: _Optional[_Union[AssistantComplete, _Mapping]] = ..., tool_started: _Optional[_Union[ToolStarted, _Mapping]] = ..., tool_output: _Optional[_Union[ToolOutputChunk, _Mapping]] = ..., tool_completed: _Optional[_Union[ToolCompleted, _Mapping]] = ..., model_call_ended: _Optional[_Union[ModelCallEnded, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., message_reset: _Optional[_Union[MessageReset, _Mapping]] = ..., run_error: _Optional[_Union[RunError, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., tool_finished: _Optional[_Union[ToolFinished, _Mapping]] = ...) -> None: ...
 
 class Ack(_message.Message):
     __slots__ = ("message",)
@@ -207,6 +209,24 @@ class ToolCompleted(_message.Message):
     content: str
     terminating: bool
     def __init__(self, message_id: _Optional[str] = ..., assistant_message_id: _Optional[str] = ..., tool_call_id: _Optional[str] = ..., function_name: _Optional[str] = ..., tool_index: _Optional[int] = ..., success: _Optional[bool] = ..., output_json: _Optional[str] = ..., error: _Optional[str] = ..., content: _Optional[str] = ..., terminating: _Optional[bool] = ...) -> None: ...
+
+class ToolFinished(_message.Message):
+    __slots__ = ("message_id", "tool_call_id", "function_name", "tool_index", "success", "linked_tool_result_message_id", "terminating")
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    TOOL_CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_NAME_FIELD_NUMBER: _ClassVar[int]
+    TOOL_INDEX_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    LINKED_TOOL_RESULT_MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    TERMINATING_FIELD_NUMBER: _ClassVar[int]
+    message_id: str
+    tool_call_id: str
+    function_name: str
+    tool_index: int
+    success: bool
+    linked_tool_result_message_id: str
+    terminating: bool
+    def __init__(self, message_id: _Optional[str] = ..., tool_call_id: _Optional[str] = ..., function_name: _Optional[str] = ..., tool_index: _Optional[int] = ..., success: _Optional[bool] = ..., linked_tool_result_message_id: _Optional[str] = ..., terminating: _Optional[bool] = ...) -> None: ...
 
 class ModelCallEnded(_message.Message):
     __slots__ = ("message_id", "llm_response_id", "model", "prompt_tokens", "completion_tokens", "cached_read_tokens", "cache_write_tokens", "estimated")
