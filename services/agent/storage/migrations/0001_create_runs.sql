@@ -63,9 +63,12 @@ CREATE INDEX runs_running ON runs (run_id) WHERE status = 'running';
 CREATE INDEX runs_active_of_account ON runs (account_id) WHERE status IN ('queued', 'running', 'waiting');
 CREATE INDEX runs_ended ON runs (completed_at) WHERE completed_at IS NOT NULL;
 
+-- No foreign keys to runs below: each write is guarded by the fence in its own statement, and a key would lock the
+-- row that every write contends for once more.
+
 -- One model call each: INTENT makes the row, RESULT fills it.
 CREATE TABLE steps (
-    run_id              uuid NOT NULL REFERENCES runs ON DELETE CASCADE,
+    run_id              uuid NOT NULL,
     step_no             integer NOT NULL,
     epoch               integer NOT NULL,
     state               text NOT NULL CHECK (state IN ('started', 'done')),
@@ -88,11 +91,12 @@ CREATE TABLE steps (
 
 -- One tool call each. An INTENT made while the answer still streamed holds the text so far.
 CREATE TABLE calls (
-    run_id              uuid NOT NULL REFERENCES runs ON DELETE CASCADE,
+    run_id              uuid NOT NULL,
     step_no             integer NOT NULL,
     ordinal             integer NOT NULL,
     epoch               integer NOT NULL,
-    state               text NOT NULL CHECK (state IN ('started', 'done')),
+    -- planned: the answer holds it; started: INTENT; done: RESULT.
+    state               text NOT NULL CHECK (state IN ('planned', 'started', 'done')),
     tool_call_id        text NOT NULL,
     function_name       text NOT NULL,
     arguments_json      text NOT NULL,
@@ -111,20 +115,20 @@ CREATE TABLE calls (
     PRIMARY KEY (run_id, step_no, ordinal)
 );
 
--- The durable events, as viewers see them: (epoch, n) is the id, payload the serialized mesh.agent.v1.RunEvent.
+-- The durable events, as viewers see them: (epoch, n) is the id and orders as seq does; payload is the serialized
+-- mesh.agent.v1.RunEvent.
 CREATE TABLE events (
-    run_id              uuid NOT NULL REFERENCES runs ON DELETE CASCADE,
+    run_id              uuid NOT NULL,
     seq                 bigint NOT NULL,
     epoch               integer NOT NULL,
     n                   integer NOT NULL,
     payload             bytea NOT NULL,
-    PRIMARY KEY (run_id, seq),
-    UNIQUE (run_id, epoch, n)
+    PRIMARY KEY (run_id, epoch, n)
 );
 
 -- What is owed to threads and billing: payload is the serialized request.
 CREATE TABLE outbox (
-    run_id              uuid NOT NULL REFERENCES runs ON DELETE CASCADE,
+    run_id              uuid NOT NULL,
     seq                 bigint NOT NULL,
     -- messages: threads.AppendMessages; charges: billing.SettleRun.
     kind                text NOT NULL CHECK (kind IN ('messages', 'charges')),

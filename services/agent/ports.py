@@ -1,0 +1,328 @@
+"""What the agent needs of others: its store, its neighbours, its model, its stream. Obligations are in the docstrings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+from services.agent.domain.journal import CallRecord, Journal, OwedRow, StepRecord
+from services.agent.domain.run import Claim, Ending, Price, Run, RunSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent in its current version."""
+
+    agent_id: UUID
+    agent_version_id: UUID
+    system_prompt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What decides whether and how a run is admitted."""
+
+    existing: Existing | None
+    """The run that already has the idempotency key."""
+    running_thread_ids: tuple[UUID, ...]
+    queued_in_thread: int
+    next_turn: int
+    agent: Agent | None
+    """The one asked for, else the account's default; None: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """A run that was admitted under the same key."""
+
+    run: Run
+    request_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be admitted; rows are serialized requests and events."""
+
+    run_id: UUID
+    account_id: UUID
+    thread_id: UUID
+    project_id: UUID
+    agent: Agent
+    turn: int
+    spec: RunSpec
+    seconds: float
+    """It ends after these at the latest."""
+    request_hash: bytes
+    idempotency_key: str | None
+    ack: bytes
+    message: bytes
+    """The user's message, as it is owed to threads."""
+    claimed_by: str | None = None
+    """The process that admits it executes it (role `all`); None: any worker."""
+    lease_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A durable event with its id."""
+
+    n: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An outbox row to be written."""
+
+    kind: Literal["messages", "charges"]
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What every durable write of a run is guarded by."""
+
+    run_id: UUID
+    epoch: int
+    account_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Events and outbox rows of one durable write, numbered in this order."""
+
+    events: Sequence[Stamped] = ()
+    owed: Sequence[Owed] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An outbox row that its owner did not deliver in time."""
+
+    run_id: UUID
+    account_id: UUID
+    row: OwedRow
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStats:
+    """Figures for operators; ages in seconds."""
+
+    queued: int
+    running: int
+    oldest_queued_s: float
+    outbox_pending: int
+    orphaned: int
+
+
+class RunStore(Protocol):
+    """Runs as the API sees them. Every method is one statement; driver errors never leave it."""
+
+    async def admission(
+        self, account_id: UUID, thread_id: UUID, agent_id: UUID | None, idempotency_key: str | None
+    ) -> Admission:
+        """What decides about a start."""
+
+    async def create_default_agent(self, account_id: UUID, agent: Agent, name: str) -> Agent:
+        """Makes the account's default agent, or returns the one that is there."""
+
+    async def admit(self, run: NewRun) -> Run | None:
+        """Writes run, ack and the user's message in one statement; None: lost a race for the key or the turn."""
+
+    async def get(self, run_id: UUID) -> Run | None:
+        """One run."""
+
+    async def list_active(self, account_id: UUID, limit: int) -> list[Run]:
+        """The account's runs that have not ended, newest first."""
+
+    async def list_of_thread(self, thread_id: UUID, limit: int, before_turn: int | None) -> list[Run]:
+        """The thread's runs, newest first."""
+
+    async def count_active(self, account_id: UUID) -> int:
+        """How many have not ended."""
+
+    async def active_of_threads(self, thread_ids: Sequence[UUID]) -> list[UUID]:
+        """Runs of these threads that have not ended."""
+
+    async def request_stop(self, run_id: UUID, reason: str, ended: Stamped, owed: Owed) -> Run | None:
+        """Asks a running run to stop, ends a queued one with epoch 1 and these rows; the run as it then is."""
+
+    async def stats(self) -> RunStats:
+        """Figures."""
+
+
+class OwnershipStore(Protocol):
+    """Who executes what."""
+
+    async def claim(self, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+        """Takes queued heads of threads, and, with `steal`, running runs whose lease is over. Never a poisoned one."""
+
+    async def release(self, fence: Fence) -> None:
+        """Gives a run back at once, without burning an attempt."""
+
+    async def poisoned(self, limit: int) -> list[tuple[Fence, UUID]]:
+        """Runs whose owners keep dying, and their threads."""
+
+    async def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        """Ends one, raising its epoch; False: somebody was faster."""
+
+
+class JournalStore(Protocol):
+    """The fenced writes of a run's owner, one statement each. All raise Fenced when the run is not this owner's."""
+
+    async def load(self, run_id: UUID) -> Journal:
+        """What earlier owners wrote, and what is still owed."""
+
+    async def begin_step(self, fence: Fence, step: StepRecord, input_hash: bytes, writes: Writes) -> int:
+        """INTENT of a model call. Raises StopRequested. Like all below: the seq before the first row written."""
+
+    async def begin_calls(self, fence: Fence, calls: Sequence[CallRecord], writes: Writes) -> int:
+        """INTENT of tool calls. Raises StopRequested."""
+
+    async def finish_step(
+        self, fence: Fence, step: StepRecord, planned: Sequence[CallRecord], dropped: Sequence[int], writes: Writes
+    ) -> int:
+        """RESULT of a model call: the answer, the calls it holds that were not begun, the begun ones it does not."""
+
+    async def finish_calls(self, fence: Fence, calls: Sequence[CallRecord], writes: Writes) -> int:
+        """RESULT of tool calls."""
+
+    async def finish_run(self, fence: Fence, ending: Ending, writes: Writes) -> bool:
+        """The terminal. True: another run of the thread waits."""
+
+
+class OutboxStore(Protocol):
+    """What is owed to threads and billing."""
+
+    async def due(self, limit: int) -> list[Due]:
+        """Takes runs' rows that are overdue, in seq order, and puts their next attempt off."""
+
+    async def mark_delivered(self, rows: Sequence[tuple[UUID, int]]) -> None:
+        """They were acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRef:
+    """A thread that is there and belongs to the account."""
+
+    thread_id: UUID
+    project_id: UUID
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """What a caller may do with a thread."""
+
+    access: Literal["none", "read", "owner"]
+
+
+class Threads(Protocol):
+    """The threads service."""
+
+    async def ensure(
+        self, account_id: UUID, thread_id: UUID, project_id: UUID | None, create: bool, name: str
+    ) -> ThreadRef:
+        """Makes sure of a thread; raises what threads says."""
+
+    async def access(self, account_id: UUID | None, thread_id: UUID) -> Visibility:
+        """What the account may do with the thread; believed for 5 s."""
+
+    async def context(self, account_id: UUID, thread_id: UUID, turn: int) -> list[dict[str, object]]:
+        """The messages of turns up to this one as the model is shown them, oldest first."""
+
+    async def deliver(self, account_id: UUID, payload: bytes) -> bool:
+        """Sends a serialized AppendMessages; True: the thread is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The gate's yes."""
+
+    held: int
+    price: Price
+
+
+class Billing(Protocol):
+    """The billing service."""
+
+    async def authorize(
+        self, account_id: UUID, run_id: UUID, thread_id: UUID, model: str, running: Sequence[UUID], deadline: datetime
+    ) -> Authorization:
+        """The start gate and the first hold; raises what billing says."""
+
+    async def extend(self, account_id: UUID, run_id: UUID, ordinal: int, microcredits: int) -> int:
+        """One more block; how much it holds. Raises PaymentRequired."""
+
+    async def deliver(self, account_id: UUID, payload: bytes) -> None:
+        """Sends a serialized SettleRun."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFunction:
+    """What a model may call."""
+
+    name: str
+    tool_class: Literal["pure", "idempotent", "queryable", "at_most_once"]
+    terminating: bool
+    schema: dict[str, object]
+    """In OpenAI's shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What became of a call."""
+
+    success: bool
+    output_json: str
+    error: str | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallRequest:
+    """A call as tools gets it."""
+
+    key: str
+    epoch: int
+    function_name: str
+    arguments_json: str
+    account_id: UUID
+    project_id: UUID
+    thread_id: UUID
+    run_id: UUID
+
+
+class Tools(Protocol):
+    """The tools service."""
+
+    async def catalogue(self) -> dict[str, ToolFunction]:
+        """The functions by name; believed for a minute."""
+
+    def execute(self, request: ToolCallRequest) -> AsyncIterator[str | ToolOutcome]:
+        """Attaches to the execution: output pieces, then one outcome. Leaving it does not stop the execution."""
+
+    async def cancel(self, key: str, epoch: int) -> None:
+        """Ends the execution; returns when its process tree is empty."""
+
+
+class Hints(Protocol):
+    """Loss-tolerated wake-ups."""
+
+    async def work(self) -> None:
+        """A run may be claimable."""
+
+    async def stop(self, run_id: UUID) -> None:
+        """A run was asked to stop."""
+
+
+@dataclass(slots=True)
+class Beat:
+    """What a heartbeat learned."""
+
+    owned: set[tuple[UUID, int]] = field(default_factory=set)
+    stopping: set[UUID] = field(default_factory=set)

@@ -1,0 +1,1 @@
+"""Where runs are kept: Postgres, and nowhere else."""

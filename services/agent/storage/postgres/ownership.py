@@ -1,0 +1,99 @@
+"""Who executes what: the claim, which is also the recovery sweep, the release, and the end of poisoned runs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.agent.domain.run import ATTEMPT_LIMIT, Claim, Ending
+from services.agent.ports import Fence, Owed, Stamped
+from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_claim
+from services.kit.postgres import Database, UniqueViolation
+
+# A lease that ran out while Postgres itself was away says nothing about its owner: for one ttl after the server's start
+# nobody steals. A run without an owner was given back and is free at once.
+CLAIM = f"""
+WITH candidate AS (
+    (SELECT run_id FROM runs
+      WHERE status = 'running' AND attempt < {ATTEMPT_LIMIT}
+        AND (owner IS NULL
+             OR ($4 AND lease_until < now() AND now() > pg_postmaster_start_time() + $2 * interval '1 second'))
+      LIMIT $3 FOR UPDATE SKIP LOCKED)
+    UNION ALL
+    (SELECT run_id FROM runs AS queued
+      WHERE status = 'queued'
+        AND NOT EXISTS (SELECT 1 FROM runs AS active
+                         WHERE active.thread_id = queued.thread_id AND active.status IN ('running', 'waiting'))
+        AND NOT EXISTS (SELECT 1 FROM runs AS ahead
+                         WHERE ahead.thread_id = queued.thread_id AND ahead.status = 'queued'
+                           AND ahead.turn < queued.turn)
+      ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+    LIMIT $3
+)
+UPDATE runs SET status = 'running', owner = $1, epoch = epoch + 1, attempt = attempt + 1,
+                lease_until = now() + $2 * interval '1 second', started_at = coalesce(started_at, now())
+FROM candidate WHERE runs.run_id = candidate.run_id
+RETURNING {", ".join("runs." + column for column in RUN_COLUMNS.split(", "))}, runs.spec, runs.stop_requested_at,
+          runs.attempt, extract(epoch FROM runs.deadline - now())::float8 AS seconds_left
+"""
+
+RELEASE = """
+UPDATE runs SET owner = NULL, lease_until = now(), attempt = greatest(attempt - 1, 0)
+WHERE run_id = $1 AND epoch = $2 AND status = 'running'
+"""
+
+POISONED = f"""
+SELECT run_id, epoch, account_id, thread_id FROM runs
+WHERE status = 'running' AND attempt >= {ATTEMPT_LIMIT} AND lease_until < now() LIMIT $1
+"""
+
+END_POISONED = """
+WITH run AS (
+    UPDATE runs SET status = $3, epoch = epoch + 1, last_seq = last_seq + 2, completed_at = now(), owner = NULL,
+                    lease_until = NULL, error = $4, error_code = $5, end_reason = $6
+    WHERE run_id = $1 AND epoch = $2 AND status = 'running' AND lease_until < now()
+    RETURNING run_id, account_id, epoch, last_seq
+), terminal AS (
+    INSERT INTO events (run_id, seq, epoch, n, payload) SELECT run_id, last_seq - 1, epoch, $7, $8 FROM run
+), owed AS (
+    INSERT INTO outbox (run_id, seq, kind, account_id, payload, next_attempt_at)
+    SELECT run_id, last_seq, $9, account_id, $10, now() FROM run
+)
+SELECT count(*) FROM run
+"""
+
+
+class PostgresOwnership:
+    """OwnershipStore in Postgres."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+        try:
+            rows = await self._database.fetch(CLAIM, owner, ttl_s, limit, steal)
+        except UniqueViolation:  # two heads of one thread in one instant: the next sweep sees which
+            return []
+        return [decode_claim(row) for row in rows]
+
+    async def release(self, fence: Fence) -> None:
+        await self._database.execute(RELEASE, fence.run_id, fence.epoch)
+
+    async def poisoned(self, limit: int) -> list[tuple[Fence, UUID]]:
+        rows = await self._database.fetch(POISONED, limit)
+        return [(Fence(row["run_id"], row["epoch"], row["account_id"]), row["thread_id"]) for row in rows]
+
+    async def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        count = await self._database.fetchval(
+            END_POISONED,
+            fence.run_id,
+            fence.epoch,
+            ending.status,
+            ending.message,
+            ending.error_code,
+            ending.reason,
+            ended.n,
+            ended.payload,
+            owed.kind,
+            owed.payload,
+        )
+        return bool(count)

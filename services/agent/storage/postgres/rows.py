@@ -1,0 +1,63 @@
+"""Rows to domain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from services.agent.domain.run import Claim, Price, Run, RunSpec
+
+RUN_COLUMNS = (
+    "run_id, account_id, thread_id, project_id, agent_id, agent_version_id, turn, model, status, epoch, created_at,"
+    " deadline, started_at, completed_at, error, error_code, steps"
+)
+
+
+def decode_run(row: Mapping[str, Any]) -> Run:
+    """A row with RUN_COLUMNS."""
+    return Run(
+        run_id=row["run_id"],
+        account_id=row["account_id"],
+        thread_id=row["thread_id"],
+        project_id=row["project_id"],
+        agent_id=row["agent_id"],
+        agent_version_id=row["agent_version_id"],
+        turn=row["turn"],
+        model=row["model"],
+        status=row["status"],
+        epoch=row["epoch"],
+        created_at=row["created_at"],
+        deadline=row["deadline"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        error=row["error"],
+        error_code=row["error_code"],
+        steps=row["steps"],
+    )
+
+
+def encode_spec(spec: RunSpec) -> str:
+    """A spec as JSON."""
+    return json.dumps(asdict(spec), default=str)
+
+
+def decode_spec(text: str) -> RunSpec:
+    """The spec of `encode_spec`."""
+    values = json.loads(text)
+    values["price"] = Price(**values["price"])
+    values["prompt_message_id"] = UUID(values["prompt_message_id"])
+    return RunSpec(**values)
+
+
+def decode_claim(row: Mapping[str, Any]) -> Claim:
+    """A row of the claim statement."""
+    return Claim(
+        run=decode_run(row),
+        spec=decode_spec(row["spec"]),
+        stop_requested=row["stop_requested_at"] is not None,
+        attempt=row["attempt"],
+        seconds_left=row["seconds_left"],
+    )
