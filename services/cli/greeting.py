@@ -1,0 +1,20 @@
+"""What a person needs to know once the mesh runs."""
+
+from __future__ import annotations
+
+from .config import Settings
+from .layout import DataDir
+from .plan import public_address
+from .tokens import development_token
+
+_TOKEN_LIFE = 24 * 3600
+
+
+def greeting(settings: Settings, data: DataDir) -> list[str]:
+    """Address, a token and what to do next."""
+    address = public_address(settings.mesh_http_port)
+    lines = ["", f"the mesh is at {address}/v1"]
+    if settings.env_mode != "production":
+        token = development_token(settings, data, ttl=_TOKEN_LIFE)
+        lines += ["a development token, good for a day (`mesh token` makes more):", f"  {token}"]
+    return [*lines, 'next: mesh run "hello" | mesh status | mesh down (or Ctrl-C here)', ""]

@@ -1,0 +1,185 @@
+"""Keeps the parts of a mesh running: starts each when what it needs is healthy, waits for its health, starts it again
+when it dies, and stops all of them, the highest layer first.
+
+Knows no real process: `Spawn`, `Probe` and `Time` are given, so that its behaviour is tested with fakes.
+
+    waiting -> starting -> healthy -> (died) -> backoff -> starting -> ...
+                  `------> (died, or not healthy in time) -> backoff
+    too many deaths in a short time: PartFailed, and everything stops
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import groupby
+from typing import Protocol
+
+from .errors import PartFailed, single_failure
+from .identity import ProcessId
+from .parts import Part, StopStep
+from .process import Exit
+from .restart import Deaths, RestartPolicy
+
+
+class Running(Protocol):
+    """A part's process (see process.py)."""
+
+    pid: int
+    identity: ProcessId | None
+
+    async def wait(self) -> Exit:
+        """Until it ended."""
+
+    async def stop(self, steps: tuple[StopStep, ...]) -> Exit:
+        """End it with patience."""
+
+    def kill(self) -> None:
+        """End it now, with its whole group."""
+
+
+class Spawn(Protocol):
+    """Starts a part's process."""
+
+    async def __call__(self, part: Part) -> Running: ...
+
+
+class Time(Protocol):
+    """A monotonic clock in seconds, and waiting by it."""
+
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Watcher(Protocol):
+    """Hears what happens to parts."""
+
+    def starting(self, part: Part, process: ProcessId | None) -> None: ...
+
+    def healthy(self, part: Part, after: float) -> None: ...
+
+    def late(self, part: Part, after: float) -> None: ...
+
+    def died(self, part: Part, how: str, restart_in: float, deaths: int) -> None: ...
+
+    def stopped(self, part: Part, how: str) -> None: ...
+
+
+Probe = Callable[[str], Awaitable[bool]]
+
+_FIRST_PROBE_PAUSE = 0.03
+_LONGEST_PROBE_PAUSE = 0.5
+
+
+class Supervisor:
+    """Runs `parts` until told to stop or until one of them cannot be kept alive."""
+
+    def __init__(
+        self,
+        parts: tuple[Part, ...],
+        *,
+        spawn: Spawn,
+        probe: Probe,
+        time: Time,
+        watcher: Watcher,
+        policy: RestartPolicy,
+        health_timeout: float,
+    ) -> None:
+        self._parts = parts
+        self._spawn = spawn
+        self._probe = probe
+        self._time = time
+        self._watcher = watcher
+        self._policy = policy
+        self._health_timeout = health_timeout
+        self._running: dict[str, Running] = {}
+        self._ready = {part.name: asyncio.Event() for part in parts}
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Keep all parts until the event is set, then stop them. Raises PartFailed when one keeps dying."""
+        try:
+            with single_failure():
+                async with asyncio.TaskGroup() as group:
+                    keepers = [group.create_task(self._keep(part), name=part.name) for part in self._parts]
+                    await until.wait()
+                    for keeper in keepers:
+                        keeper.cancel()
+        finally:
+            await self._stop_all()
+
+    def kill(self) -> None:
+        """End every part at once, without asking."""
+        for process in self._running.values():
+            process.kill()
+
+    async def all_healthy(self) -> None:
+        """Until every part was healthy once."""
+        for ready in self._ready.values():
+            await ready.wait()
+
+    def not_yet_healthy(self) -> list[str]:
+        """Parts that have not been healthy so far."""
+        return [name for name, ready in self._ready.items() if not ready.is_set()]
+
+    async def _keep(self, part: Part) -> None:
+        for need in sorted(part.needs):
+            await self._ready[need].wait()
+        await part.prepare()
+        deaths = Deaths(self._policy)
+        while True:
+            ended = await self._live(part)
+            pause = deaths.record(self._time.now())
+            if pause is None or ended.code in part.final_codes:
+                raise self._hopeless(part, ended, deaths)
+            self._watcher.died(part, str(ended), pause, deaths.recent)
+            await self._time.sleep(pause)
+
+    async def _live(self, part: Part) -> Exit:
+        """One life of a part."""
+        process = await self._spawn(part)
+        self._running[part.name] = process
+        self._watcher.starting(part, process.identity)
+        async with asyncio.TaskGroup() as group:
+            health = group.create_task(self._see_to_health(part, process), name=f"{part.name} health")
+            ended = await process.wait()
+            health.cancel()
+        del self._running[part.name]
+        return ended
+
+    async def _see_to_health(self, part: Part, process: Running) -> None:
+        """Wait for its health; one that takes too long is ended."""
+        began = self._time.now()
+        for pause in _probing():
+            if await self._probe(part.probe):
+                self._watcher.healthy(part, self._time.now() - began)
+                self._ready[part.name].set()
+                return
+            if self._time.now() - began > self._health_timeout:
+                break
+            await self._time.sleep(pause)
+        self._watcher.late(part, self._health_timeout)
+        await process.stop(part.stop)
+
+    def _hopeless(self, part: Part, ended: Exit, deaths: Deaths) -> PartFailed:
+        times = f"{deaths.recent} times in {self._policy.window:g} s" if deaths.recent > 1 else "once, and for good"
+        return PartFailed(part.name, f"{part.name} died {times}; the last time it {ended}")
+
+    async def _stop_all(self) -> None:
+        highest_first = sorted(self._parts, key=lambda part: -part.layer)
+        for _, layer in groupby(highest_first, key=lambda part: part.layer):
+            async with asyncio.TaskGroup() as group:
+                for part in layer:
+                    group.create_task(self._stop(part), name=f"stop {part.name}")
+
+    async def _stop(self, part: Part) -> None:
+        if process := self._running.get(part.name):
+            self._watcher.stopped(part, str(await process.stop(part.stop)))
+
+
+def _probing() -> Iterator[float]:
+    """The pauses between probes: short at first, for a start is waited for."""
+    pause = _FIRST_PROBE_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 1.2, _LONGEST_PROBE_PAUSE)
