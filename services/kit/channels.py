@@ -1,0 +1,269 @@
+"""Channels to neighbours: what every call to another service carries, and how its failure comes back.
+
+A channel is given to generated stubs as it is. Its multi-callables add credentials, request id and trace context, never
+outlive the RPC they serve, and raise the neighbour's own MeshError. They are no gRPC client interceptors, because those
+cost a task per call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+import grpc
+
+from services.kit.auth import KeyRing, TokenMint
+from services.kit.clock import Clock, SystemClock
+from services.kit.config import MeshSettings
+from services.kit.context import CallContext, current_call
+from services.kit.errors import DeadlineExceeded, Internal, MeshError, PermissionDenied, Unauthenticated, from_rpc
+from services.kit.logging import get_logger
+
+log = get_logger()
+
+DEFAULT_TIMEOUT_S = 10.0
+
+_Metadata = tuple[tuple[str, str], ...]
+_ErrorMap = Callable[[grpc.aio.AioRpcError], MeshError]
+_RequestT = TypeVar("_RequestT")
+
+
+@asynccontextmanager
+async def open_channels(settings: MeshSettings, clock: Clock | None = None) -> AsyncIterator[Channels]:
+    """The channels of one process; leaving closes them all."""
+    async with AsyncExitStack() as stack:
+        yield Channels(settings, stack, clock or SystemClock())
+
+
+class Channels:
+    """Opens channels by the neighbour's name."""
+
+    def __init__(self, settings: MeshSettings, stack: AsyncExitStack, clock: Clock) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._clock = clock
+        self._mint: TokenMint | None = None
+
+    def open(self, target: str, *, idempotent: Iterable[str] = (), forward: bool = False) -> grpc.aio.Channel:
+        """A channel to a service.
+
+        `idempotent` names the RPCs (full method names) that gRPC may repeat while the neighbour is away. `forward`
+        passes the caller's own bearer on; otherwise each call carries a service token for that target.
+        """
+        options = _options(self._settings, idempotent)
+        channel = grpc.aio.insecure_channel(self._settings.target(target), options=options)
+        self._stack.push_async_callback(channel.close, 0.5)
+        passport = _Forwarded() if forward else _OwnToken(target, self._token_mint())
+        return _MeshChannel(channel, _Outgoing(passport, self._clock))
+
+    def _token_mint(self) -> TokenMint:
+        if self._mint is None:
+            service = self._settings.service
+            key = KeyRing(self._settings.mesh_keys_dir, self._clock).private(service)
+            self._mint = TokenMint(service, key, self._clock)
+        return self._mint
+
+
+def _options(settings: MeshSettings, idempotent: Iterable[str]) -> list[tuple[str, Any]]:
+    limit = settings.mesh_max_message_bytes
+    return [
+        ("grpc.service_config", _service_config(idempotent)),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 1_000),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        ("grpc.max_send_message_length", limit),
+        ("grpc.max_receive_message_length", limit),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+
+
+def _service_config(idempotent: Iterable[str]) -> str:
+    names = [dict(zip(("service", "method"), method.lstrip("/").split("/"), strict=True)) for method in idempotent]
+    policy = {
+        "maxAttempts": 4,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    }
+    return json.dumps({"methodConfig": [{"name": names, "retryPolicy": policy}] if names else []})
+
+
+class _OwnToken:
+    """Calls as this service, on behalf of the account and run of the moment."""
+
+    def __init__(self, target: str, mint: TokenMint) -> None:
+        self._target = target
+        self._mint = mint
+
+    def bearer(self, call: CallContext) -> str:
+        return self._mint.token(self._target, call.caller)
+
+    def error(self, failed: grpc.aio.AioRpcError) -> MeshError:
+        error = from_rpc(failed)
+        # Our own token was refused: a fault of ours, not of the person whose request we serve.
+        refused = isinstance(error, Unauthenticated) or error.reason == PermissionDenied.reason
+        if refused:
+            log.error("channel.refused", target=self._target, reason=error.reason)
+            return Internal()
+        return error
+
+
+class _Forwarded:
+    """Calls as whoever called us."""
+
+    def bearer(self, call: CallContext) -> str:
+        return call.caller.token
+
+    def error(self, failed: grpc.aio.AioRpcError) -> MeshError:
+        return from_rpc(failed)
+
+
+class _Outgoing:
+    """What a call takes along."""
+
+    def __init__(self, passport: _OwnToken | _Forwarded, clock: Clock) -> None:
+        self._passport = passport
+        self._clock = clock
+        self.error: _ErrorMap = passport.error
+
+    def metadata(self, extra: Any) -> _Metadata:
+        call = current_call()
+        bearer = self._passport.bearer(call)
+        found = [("authorization", f"Bearer {bearer}")] if bearer else []
+        if call.request_id:
+            found.append(("x-request-id", call.request_id))
+        if call.traceparent:
+            found.append(("traceparent", call.traceparent))
+        return (*found, *(extra or ()))
+
+    def timeout(self, given: float | None) -> float | None:
+        """The shorter of what is asked and what is left of the RPC under way; DeadlineExceeded when nothing is."""
+        deadline = current_call().deadline
+        if deadline is None:
+            return given
+        left = deadline - self._clock.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded
+        return left if given is None else min(given, left)
+
+
+class _MeshChannel(grpc.aio.Channel):
+    """A grpc.aio channel whose calls carry the mesh's metadata and raise the mesh's errors."""
+
+    def __init__(self, channel: grpc.aio.Channel, outgoing: _Outgoing) -> None:
+        self._channel = channel
+        self._outgoing = outgoing
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _UnaryCall(self._channel.unary_unary(*args, **kwargs), self._outgoing)
+
+    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _UnaryCall(self._channel.stream_unary(*args, **kwargs), self._outgoing)
+
+    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return _StreamCall(self._channel.unary_stream(*args, **kwargs), self._outgoing)
+
+    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return _StreamCall(self._channel.stream_stream(*args, **kwargs), self._outgoing)
+
+    async def __aenter__(self) -> grpc.aio.Channel:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._channel.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self._channel.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._channel.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._channel.channel_ready()
+
+
+class _UnaryCall:
+    """Awaited, it gives the one response. Takes a message, or an async iterator of messages."""
+
+    def __init__(self, inner: Callable[..., Any], outgoing: _Outgoing) -> None:
+        self._inner = inner
+        self._outgoing = outgoing
+
+    async def __call__(
+        self,
+        request: _RequestT | AsyncIterable[_RequestT],
+        timeout: float | None = None,
+        metadata: Sequence[tuple[str, str]] | None = None,
+        wait_for_ready: bool | None = None,
+    ) -> Any:
+        outgoing = self._outgoing
+        limit = outgoing.timeout(timeout)
+        try:
+            return await self._inner(
+                request,
+                timeout=DEFAULT_TIMEOUT_S if limit is None else limit,
+                metadata=outgoing.metadata(metadata),
+                wait_for_ready=wait_for_ready,
+            )
+        except grpc.aio.AioRpcError as failed:
+            raise outgoing.error(failed) from None
+
+
+class _StreamCall:
+    """Called, it gives an async iterator over the responses; without `timeout` it lasts as long as it is read."""
+
+    def __init__(self, inner: Callable[..., Any], outgoing: _Outgoing) -> None:
+        self._inner = inner
+        self._outgoing = outgoing
+
+    def __call__(
+        self,
+        request: _RequestT | AsyncIterable[_RequestT],
+        timeout: float | None = None,
+        metadata: Sequence[tuple[str, str]] | None = None,
+        wait_for_ready: bool | None = None,
+    ) -> Responses:
+        call = self._inner(
+            request,
+            timeout=self._outgoing.timeout(timeout),
+            metadata=self._outgoing.metadata(metadata),
+            wait_for_ready=wait_for_ready,
+        )
+        return Responses(call, self._outgoing.error)
+
+
+class Responses:
+    """The responses of a streaming call."""
+
+    def __init__(self, call: Any, error: _ErrorMap) -> None:
+        self._call = call
+        self._error = error
+        self._messages = call.__aiter__()
+
+    def __aiter__(self) -> Responses:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._messages.__anext__()
+        except grpc.aio.AioRpcError as failed:
+            raise self._error(failed) from None
+
+    async def initial_metadata(self) -> dict[str, str]:
+        """What the server sent before its first message."""
+        try:
+            return dict(await self._call.initial_metadata() or ())
+        except grpc.aio.AioRpcError as failed:
+            raise self._error(failed) from None
+
+    def cancel(self) -> None:
+        """Ends the call at the server."""
+        self._call.cancel()

@@ -1,0 +1,130 @@
+"""What a process tells about itself: Prometheus metrics always, OpenTelemetry spans only where a collector is named.
+
+Without OTEL_EXPORTER_OTLP_ENDPOINT no OpenTelemetry module is imported and no span object is made; an incoming
+`traceparent` is still passed on and logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Protocol
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from services.kit.config import MeshSettings
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class RpcMetrics:
+    """Counts and durations of RPCs by method and code."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._count = Counter("mesh_rpc", "RPCs completed", ["method", "code"], registry=registry)
+        self._seconds = Histogram(
+            "mesh_rpc_seconds", "Time from request to end of stream", ["method"], buckets=_BUCKETS, registry=registry
+        )
+        # Looking a child up by labels costs more than observing: remember them.
+        self._children: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+
+    def observe(self, method: str, code: str, elapsed_s: float) -> None:
+        """One RPC ended."""
+        child = self._children.get((method, code))
+        if child is None:
+            child = self._count.labels(method, code), self._seconds.labels(method)
+            self._children[method, code] = child
+        child[0].inc()
+        child[1].observe(elapsed_s)
+
+
+class StorageMetrics:
+    """Statements and commits sent to Postgres by this process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.statements = Counter("mesh_pg_statements", "Statements sent to Postgres", registry=registry)
+        self.commits = Counter("mesh_pg_commits", "Writing statements and transactions committed", registry=registry)
+
+
+@cache
+def rpc_metrics() -> RpcMetrics:
+    """This process' metrics: Prometheus' registry takes each name once."""
+    return RpcMetrics(REGISTRY)
+
+
+@cache
+def storage_metrics() -> StorageMetrics:
+    """This process' metrics of Postgres."""
+    return StorageMetrics(REGISTRY)
+
+
+@cache
+def _lag_gauge() -> Gauge:
+    return Gauge("mesh_loop_lag_seconds", "Lateness of the event loop's timers", registry=REGISTRY)
+
+
+class LoopLag:
+    """A gauge of how late the event loop comes to its timers: the first sign of a blocked process."""
+
+    def __init__(self, interval_s: float = 0.5) -> None:
+        self._gauge = _lag_gauge()
+        self._interval_s = interval_s
+        self.last_s = 0.0
+
+    async def run(self) -> None:
+        """Measures for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + self._interval_s
+            await asyncio.sleep(self._interval_s)
+            self.last_s = max(0.0, loop.time() - due)
+            self._gauge.set(self.last_s)
+
+
+class Tracing(Protocol):
+    """Makes spans; only present where a collector is configured."""
+
+    def server_span(self, method: str, traceparent: str) -> Any:
+        """A context manager around an RPC, which gives the traceparent to pass on."""
+
+    def close(self) -> None:
+        """Flushes what was not sent yet."""
+
+
+def open_tracing(settings: MeshSettings) -> Tracing | None:
+    """Tracing to the configured collector; None, at no cost, where none is configured."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    return _OpenTelemetry(settings.service, settings.otel_exporter_otlp_endpoint)
+
+
+class _OpenTelemetry:
+    def __init__(self, service: str, endpoint: str) -> None:
+        # Imported here: half a second of start-up that a process without a collector does not pay.
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.trace import SpanKind
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"))
+        self._provider = TracerProvider(resource=Resource.create({"service.name": f"mesh.{service}"}))
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("mesh")
+        self._propagator = TraceContextTextMapPropagator()
+        self._kind = SpanKind.SERVER
+
+    @contextmanager
+    def server_span(self, method: str, traceparent: str) -> Iterator[str]:
+        parent = self._propagator.extract({"traceparent": traceparent})
+        attributes = {"rpc.system": "grpc", "rpc.method": method}
+        with self._tracer.start_as_current_span(method, parent, kind=self._kind, attributes=attributes):
+            carrier: dict[str, str] = {}
+            self._propagator.inject(carrier)
+            yield carrier.get("traceparent", traceparent)
+
+    def close(self) -> None:
+        self._provider.shutdown()
