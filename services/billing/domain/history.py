@@ -1,0 +1,63 @@
+"""What an account is shown of its past, and how it is paged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.billing.domain.prices import TokenUsage
+
+ENTRY_TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "usage": ("post", ()),
+    "daily_grant": ("grant", ("daily",)),
+    "tier_grant": ("grant", ("monthly", "extra")),
+    "refund": ("refund", ()),
+    "expired": ("expire", ()),
+}
+"""An entry's type as shown: the kind of transfer, and for grants the classes of bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries newest first: at most `limit`, those older than `before`, or else those after the first `offset`."""
+
+    limit: int
+    offset: int = 0
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One movement of an account's credits. `number` grows with time; `amount` is negative for what was spent."""
+
+    number: int
+    type: str
+    description: str
+    amount: int
+    balance_after: int
+    run_id: str | None
+    thread_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """What one step used and cost."""
+
+    number: int
+    run_id: str
+    thread_id: str | None
+    step_no: int
+    model: str
+    usage: TokenUsage
+    estimated: bool
+    amount: int
+    created_at: datetime
+
+
+def entry_type(kind: str, bucket_class: str | None) -> str:
+    """The name under which a transfer is shown."""
+    if kind == "grant":
+        return "daily_grant" if bucket_class == "daily" else "tier_grant"
+    return next(name for name, (of_kind, _) in ENTRY_TYPES.items() if of_kind == kind)

@@ -1,0 +1,89 @@
+"""The plans: what each grants, allows and is called. One table; every rule reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.billing.domain.money import MICRO
+
+PAID_MODELS = frozenset({"kortix/power"})
+"""Models that only a paid plan includes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of each thing an account may have at once."""
+
+    projects: int
+    threads: int
+    concurrent_runs: int
+    agents: int
+    custom_mcps: int
+    scheduled_triggers: int
+    app_triggers: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicGrant:
+    """Credits that come by the clock and last until the next ones do."""
+
+    microcredits: int
+    every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One plan. `refill` credits never expire and are granted again when less than half of them is left."""
+
+    key: str
+    display_name: str
+    tier_key: str
+    limits: Limits
+    is_paid: bool
+    can_purchase: bool = False
+    periodic: PeriodicGrant | None = None
+    refill: int | None = None
+
+    def includes(self, model: str) -> bool:
+        """Whether an account of this plan may use the model."""
+        return self.is_paid or model not in PAID_MODELS
+
+    def admits(self, model: str, running: int) -> bool:
+        """Whether one more run of the model may start beside those that are queued or running."""
+        return self.includes(model) and running < self.limits.concurrent_runs
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDisplay:
+    """The figures that a self-hosted account is shown, in credits: constants, whatever the ledger says."""
+
+    total: float = 999_999
+    daily: float = 200
+    monthly: float = 999_799
+
+
+_UNLIMITED = 99_999
+
+LOCAL = Plan(
+    key="local",
+    display_name="Local Development",
+    tier_key="tier_25_200",
+    limits=Limits(*[_UNLIMITED] * 7),
+    is_paid=True,
+    refill=999_999 * MICRO,
+)
+
+FREE = Plan(
+    key="free",
+    display_name="Basic",
+    tier_key="free",
+    limits=Limits(
+        projects=20, threads=10, concurrent_runs=2, agents=0, custom_mcps=0, scheduled_triggers=0, app_triggers=0
+    ),
+    is_paid=False,
+    periodic=PeriodicGrant(300 * MICRO, timedelta(hours=168)),
+)
+
+PLANS: Mapping[str, Plan] = {plan.key: plan for plan in (LOCAL, FREE)}
