@@ -26,7 +26,7 @@ from .plan import SERVICES, public_address
 from .process import PartProcess, spawn
 from .restart import RestartPolicy
 from .screen import Terminal
-from .state import MeshState, Phase, load
+from .state import MeshState, PartStatus, Phase, load
 from .supervisor import Supervisor
 
 _HEALTH_TIMEOUT = 60.0
@@ -81,8 +81,9 @@ class Bringup:
         await self._clear(before)
         with closing(self._logs), closing(ports.Reservations(random.Random())) as reserved:  # noqa: S311 - ports
             chosen = reserved.reserve(self._blueprint.port_names(), before.ports)
-            narrator = self._narrator(chosen)
-            supervisor = self._supervisor(self._blueprint.parts(chosen), narrator)
+            parts = self._blueprint.parts(chosen)
+            narrator = self._narrator(chosen, parts)
+            supervisor = self._supervisor(parts, narrator)
             await self._keep(supervisor, narrator, ready_within)
 
     async def _clear(self, before: MeshState) -> None:
@@ -122,9 +123,13 @@ class Bringup:
             for line in self._logs.of(failure.part).tail():
                 self._terminal.say(f"  {line}")
 
-    def _narrator(self, reserved: dict[str, int]) -> Narrator:
-        url = public_address(self._http_port)
-        state = MeshState(supervisor=ProcessId.of(os.getpid()), url=url, ports=reserved)
+    def _narrator(self, chosen: dict[str, int], parts: tuple[Part, ...]) -> Narrator:
+        state = MeshState(
+            supervisor=ProcessId.of(os.getpid()),
+            url=public_address(self._http_port),
+            ports=chosen,
+            parts={part.name: PartStatus(part.probe) for part in parts},
+        )
         return Narrator(self._data.state, state, self._terminal, time.time)
 
     def _supervisor(self, parts: tuple[Part, ...], narrator: Narrator) -> Supervisor:

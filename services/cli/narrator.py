@@ -52,7 +52,7 @@ class Narrator:
         self._voice.say(f"{part.name} stopped" + ("" if "code 0" in how else f": {how}"))
 
     def _status(self, part: Part) -> PartStatus:
-        return self.state.parts.get(part.name, PartStatus(part.probe))
+        return self.state.parts[part.name]
 
     def _pid(self, part: Part) -> str:
         process = self._status(part).process

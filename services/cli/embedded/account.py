@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 from services.cli.parts import Account
@@ -24,20 +23,14 @@ def unprivileged_account() -> Account | None:
 
 
 def reachable(path: Path, account: Account | None) -> bool:
-    """Whether the account may enter every folder above `path` and read what is there."""
-    return account is None or all(_may(account, place, bits) for place, bits in _way_to(path))
+    """Whether the account may enter this folder (or run this program) and every folder above it."""
+    return account is None or all(_may_enter(account, place) for place in (path, *path.parents))
 
 
-def _way_to(path: Path) -> Iterator[tuple[Path, int]]:
-    yield from ((parent, 0o1) for parent in path.parents)
-    yield path, 0o5
-
-
-def _may(account: Account, place: Path, bits: int) -> bool:
+def _may_enter(account: Account, place: Path) -> bool:
     stat = place.stat()
-    if stat.st_uid == account.uid:
-        return stat.st_mode >> 6 & bits == bits
-    return stat.st_mode & bits == bits
+    mode = stat.st_mode >> 6 if stat.st_uid == account.uid else stat.st_mode
+    return bool(mode & 0o1)
 
 
 def _made() -> pwd.struct_passwd | None:

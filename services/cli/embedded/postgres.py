@@ -36,6 +36,7 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "cluster_name": "mesh",
     "jit": "off",
+    "log_checkpoints": "off",
 }
 
 
@@ -91,7 +92,7 @@ class EmbeddedPostgres:
     def _home(self) -> Path:
         """The folder the program is run from: the wheel's, or a copy that the account can reach."""
         wheel = self._wheel_home
-        return wheel if reachable(wheel / _INSTALL / "bin", self.account) else self.data.postgres / "program"
+        return wheel if reachable(wheel / _INSTALL / "bin" / "postgres", self.account) else self.data.postgres / "program"
 
     @property
     def _bin(self) -> Path:

@@ -33,6 +33,7 @@ class EmbeddedRedis:
             "save": "",
             "appendonly": "no",
             "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
             "dir": str(self._socket.parent),
         }
         options = [word for name, value in settings.items() for word in (f"--{name}", value)]
