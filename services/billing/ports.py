@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.billing.domain.accounts import Account, Balance
+from services.billing.domain.accounts import Account, Balance, Role
 from services.billing.domain.history import Entry, Page, UsageRecord
 from services.billing.domain.ledger import Grant, HoldRequest, PricedCharge
 from services.billing.domain.prices import Price, Rates
@@ -42,7 +42,7 @@ class Accounts(Protocol):
 
     async def find(self, account_id: str) -> Account | None: ...
 
-    async def role_of(self, user_id: str) -> str | None:
+    async def role_of(self, user_id: str) -> Role | None:
         """admin, super_admin, or None for a plain user."""
 
 
@@ -113,9 +113,6 @@ class Books(Protocol):
 
     async def balance_at(self, account_id: str, moment: datetime) -> int:
         """Unspent micro-credits as they were at a past moment, from the entries alone."""
-
-    async def last_grant(self, account_id: str) -> datetime | None:
-        """When the account's newest daily bucket was granted."""
 
     async def list_entries(self, account_id: str, type_filter: str | None, page: Page) -> list[Entry]: ...
 

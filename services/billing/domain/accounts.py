@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from services.billing.domain.ledger import Grant
 from services.billing.domain.plans import Plan
+
+Role = Literal["admin", "super_admin"]
+"""What somebody may be above a plain user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def grant_due(account: Account, balance: Balance, plan: Plan, now: datetime) -> 
         return Grant(key, source, "daily", 0, plan.periodic.microcredits, ends, ends)
     if plan.refill is not None and 2 * balance.total < plan.refill:
         key = f"plan:{account.account_id}:{plan.key}-{balance.refilled}"
-        return Grant(key, f"plan:{plan.key}", "extra", 9, plan.refill, None, None)
+        return Grant(key, plan.refill_source, "extra", 9, plan.refill, None, None)
     return None
 
 
@@ -62,4 +66,3 @@ class AccountState:
     account: Account
     plan: Plan
     balance: Balance
-    last_periodic_grant: datetime | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Generic, Protocol, TypeVar
 
 from services.billing.domain.prices import TokenUsage
 
@@ -25,6 +26,10 @@ class Page:
     limit: int
     offset: int = 0
     before: int | None = None
+
+    def and_one_more(self) -> Page:
+        """The page with a row to tell whether there is another."""
+        return replace(self, limit=self.limit + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,32 @@ class UsageRecord:
     estimated: bool
     amount: int
     created_at: datetime
+
+
+class Numbered(Protocol):
+    """Something with a place in an account's history."""
+
+    @property
+    def number(self) -> int: ...
+
+
+RecordT = TypeVar("RecordT", bound=Numbered)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[RecordT]):
+    """One page of records. `next_before` begins the next one; None where this is the last."""
+
+    records: Sequence[RecordT]
+    total: int
+    page: Page
+    next_before: int | None
+
+    @classmethod
+    def of(cls, found: Sequence[RecordT], total: int, page: Page) -> Listing[RecordT]:
+        """From the rows of `page.and_one_more()`."""
+        records = found[: page.limit]
+        return cls(records, total, page, records[-1].number if len(found) > page.limit else None)
 
 
 def entry_type(kind: str, bucket_class: str | None) -> str:

@@ -34,17 +34,33 @@ class PeriodicGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCredits:
+    """Constants shown instead of what the ledger says, in credits."""
+
+    total: float
+    daily: float
+    monthly: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """One plan. `refill` credits never expire and are granted again when less than half of them is left."""
+    """One plan. `refill` micro-credits never expire and are granted again when less than half of them is left."""
 
     key: str
     display_name: str
     tier_key: str
     limits: Limits
     is_paid: bool
+    provider: str
     can_purchase: bool = False
     periodic: PeriodicGrant | None = None
     refill: int | None = None
+    shown: ShownCredits | None = None
+
+    @property
+    def refill_source(self) -> str:
+        """The bucket that refills go to."""
+        return f"plan:{self.key}"
 
     def includes(self, model: str) -> bool:
         """Whether an account of this plan may use the model."""
@@ -55,15 +71,6 @@ class Plan:
         return self.includes(model) and running < self.limits.concurrent_runs
 
 
-@dataclass(frozen=True, slots=True)
-class LocalDisplay:
-    """The figures that a self-hosted account is shown, in credits: constants, whatever the ledger says."""
-
-    total: float = 999_999
-    daily: float = 200
-    monthly: float = 999_799
-
-
 _UNLIMITED = 99_999
 
 LOCAL = Plan(
@@ -72,7 +79,9 @@ LOCAL = Plan(
     tier_key="tier_25_200",
     limits=Limits(*[_UNLIMITED] * 7),
     is_paid=True,
+    provider="local",
     refill=999_999 * MICRO,
+    shown=ShownCredits(total=999_999, daily=200, monthly=999_799),
 )
 
 FREE = Plan(
@@ -83,6 +92,7 @@ FREE = Plan(
         projects=20, threads=10, concurrent_runs=2, agents=0, custom_mcps=0, scheduled_triggers=0, app_triggers=0
     ),
     is_paid=False,
+    provider="stripe",
     periodic=PeriodicGrant(300 * MICRO, timedelta(hours=168)),
 )
 

@@ -1,7 +1,7 @@
 """The prices that billing starts with, in dollars for a million tokens, before the margin.
 
-`openai/*` and `openrouter/*` are defaults: a model of these families without a price of its own is billed by them. Their
-figures, like those of `mock-ai`, are our decision; a model that has neither is refused.
+`openai/*` and `openrouter/*` are defaults: a model of these families without a price of its own is billed by them.
+Their figures, like those of `mock-ai`, are our decision; a model that has neither is refused.
 """
 
 from __future__ import annotations

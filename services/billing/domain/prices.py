@@ -29,12 +29,9 @@ class Rates:
     cache_write: int
 
     @classmethod
-    def in_dollars(
-        cls, input: str, output: str, cached_input: str | None = None, cache_write: str | None = None
-    ) -> Rates:  # noqa: A002 -- the field's name
+    def in_dollars(cls, prompt: str, completion: str, cached: str | None = None, written: str | None = None) -> Rates:
         """Rates from dollars for a million tokens, as providers publish them; an unnamed cache price is the input's."""
-        figures = (input, output, cached_input or input, cache_write or input)
-        return cls(*(_dollars(figure) for figure in figures))
+        return cls(*(_dollars(figure) for figure in (prompt, completion, cached or prompt, written or prompt)))
 
     def with_margin(self, percent: int) -> Rates:
         """These rates at `percent` of themselves: 120 bills a fifth on top."""

@@ -23,12 +23,6 @@ FROM transfers t JOIN legs l USING (account_id, transfer_id) WHERE t.account_id 
 """
 """$1 account $2 moment."""
 
-LAST_DAILY_GRANT = """
-SELECT t.created_at FROM transfers t JOIN legs l USING (account_id, transfer_id) JOIN buckets b USING (account_id, bucket_id)
-WHERE t.account_id = $1 AND t.kind = 'grant' AND b.class = 'daily' ORDER BY t.transfer_id DESC LIMIT 1
-"""
-"""$1 account."""
-
 _LISTED = """
 SELECT t.transfer_id FROM transfers t
 WHERE t.account_id = $1 AND t.kind = ANY($2::text[]) AND t.kind NOT IN ('hold', 'void')
@@ -81,7 +75,7 @@ FROM usage u JOIN transfers t USING (account_id, transfer_id)
 WHERE t.account_id = $1 AND NOT u.wasted AND ($2::uuid IS NULL OR t.thread_id = $2)
 """
 
-COUNT_USAGE = f"SELECT count(*) {_USED}"  # noqa: S608 -- constants
+COUNT_USAGE = f"SELECT count(*) {_USED}"
 """$1 account $2 thread, null for all."""
 
 USAGE = f"""

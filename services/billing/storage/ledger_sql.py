@@ -48,7 +48,8 @@ WITH account AS (
     FROM spend_order s, hold h WHERE s.before < h.amount
     RETURNING transfer_id, bucket_id, wallet_delta, hold_delta
 ), reserved AS (
-    INSERT INTO holds (run_id, hold_id, bucket_id, account_id, block, bucket_expires_at, bucket_priority, balance, ends_at)
+    INSERT INTO holds (run_id, hold_id, bucket_id, account_id, block, bucket_expires_at, bucket_priority, balance,
+                       ends_at)
     SELECT $2, t.transfer_id, t.bucket_id, $1, $4, s.expires_at, s.priority, t.hold_delta, gate.ends_at
     FROM taken t JOIN spend_order s USING (bucket_id), gate
 ), moved AS (
@@ -59,7 +60,7 @@ SELECT account.plan, account.next_grant_at <= $8 AS is_grant_due, total.availabl
        EXISTS (SELECT FROM earlier) AS has_open_hold, price.*
 FROM total LEFT JOIN account ON true LEFT JOIN hold ON true LEFT JOIN price ON true
 """
-"""$1 account $2 run $3 thread $4 block $5 key $6 wanted $7 least $8 now $9 ends_at $10 plans $11 model names $12 digest."""
+"""$1 account $2 run $3 thread $4 block $5 key $6 wanted $7 least $8 now $9 ends_at $10 plans $11 names $12 digest."""
 
 SETTLE = """
 WITH charges AS MATERIALIZED (
@@ -221,7 +222,8 @@ WITH post AS (
          JOIN legs l ON l.account_id = t.account_id AND l.transfer_id = t.transfer_id
     WHERE l.bucket_id IS NOT NULL GROUP BY l.bucket_id
 ), spans AS (
-    SELECT bucket_id, amount, (sum(amount) OVER (ORDER BY place DESC, bucket_id))::bigint AS after FROM left_over WHERE amount > 0
+    SELECT bucket_id, amount, (sum(amount) OVER (ORDER BY place DESC, bucket_id))::bigint AS after
+    FROM left_over WHERE amount > 0
 ), back AS (
     INSERT INTO transfers (account_id, key, kind, amount, pending_id, run_id, thread_id, step_no, price_version, digest,
                            created_at)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from services.billing.domain.accounts import Account, Balance
+from services.billing.domain.accounts import Account, Balance, Role
 from services.billing.domain.history import ENTRY_TYPES, Entry, Page, UsageRecord, entry_type
 from services.billing.domain.ledger import Grant, HoldRequest, PricedCharge, refund_key
 from services.billing.domain.prices import Price, Rates, TokenUsage
 from services.billing.ports import HoldAnswer, PlacedHold
 from services.billing.storage import books_sql, ledger_sql
-from services.kit.postgres import Database
-
-Row = Mapping[str, Any]
+from services.kit.postgres import Connection, Database, Record
 
 
 class PostgresAccounts:
@@ -48,8 +45,8 @@ class PostgresAccounts:
             str(row["account_id"]), row["name"], row["plan"], row["created_at"], row["updated_at"], row["next_grant_at"]
         )
 
-    async def role_of(self, user_id: str) -> str | None:
-        role: str | None = await self._database.fetchval("SELECT role FROM user_roles WHERE user_id = $1", user_id)
+    async def role_of(self, user_id: str) -> Role | None:
+        role: Role | None = await self._database.fetchval("SELECT role FROM user_roles WHERE user_id = $1", user_id)
         return role
 
 
@@ -66,7 +63,7 @@ class PostgresPrices:
 
     async def current(self, names: Sequence[str], now: datetime) -> Price | None:
         row = await self._database.fetchrow(
-            f"SELECT {_PRICE} WHERE m.model = ANY($1::text[]) AND v.valid @> $2::timestamptz"  # noqa: S608 -- a constant
+            f"SELECT {_PRICE} WHERE m.model = ANY($1::text[]) AND v.valid @> $2::timestamptz"
             " ORDER BY array_position($1::text[], m.model) LIMIT 1",
             list(names),
             now,
@@ -75,7 +72,7 @@ class PostgresPrices:
 
     async def versions(self, versions: Sequence[str]) -> Mapping[str, Price]:
         rows = await self._database.fetch(
-            f"SELECT {_PRICE} WHERE v.price_version = ANY($1::text[])",  # noqa: S608 -- a constant
+            f"SELECT {_PRICE} WHERE v.price_version = ANY($1::text[])",
             list(versions),
         )
         return {row["price_version"]: _price(row) for row in rows}
@@ -87,7 +84,7 @@ class PostgresPrices:
             await connection.execute(
                 "INSERT INTO priced_models (model) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", list(prices)
             )
-            rows = await connection.fetch(f"SELECT {_PRICE} WHERE upper_inf(v.valid)")  # noqa: S608 -- a constant
+            rows = await connection.fetch(f"SELECT {_PRICE} WHERE upper_inf(v.valid)")
             current = {price.model: (price.listed, price.billed) for price in map(_price, rows)}
             changed = [model for model, rates in prices.items() if current.get(model) != rates]
             await connection.execute(
@@ -98,7 +95,9 @@ class PostgresPrices:
             )
             return [await self._open_version(connection, model, *prices[model], now) for model in changed]
 
-    async def _open_version(self, connection: Any, model: str, listed: Rates, billed: Rates, now: datetime) -> str:
+    async def _open_version(
+        self, connection: Connection, model: str, listed: Rates, billed: Rates, now: datetime
+    ) -> str:
         version: str = await connection.fetchval(
             "INSERT INTO price_versions (price_version, model_id, valid, list_input, list_output, list_cached_input,"
             " list_cache_write, input, output, cached_input, cache_write)"
@@ -241,10 +240,6 @@ class PostgresBooks:
         balance: int = await self._database.fetchval(books_sql.BALANCE_AT, account_id, moment)
         return balance
 
-    async def last_grant(self, account_id: str) -> datetime | None:
-        moment: datetime | None = await self._database.fetchval(books_sql.LAST_DAILY_GRANT, account_id)
-        return moment
-
     async def list_entries(self, account_id: str, type_filter: str | None, page: Page) -> list[Entry]:
         kinds, classes = _filter(type_filter)
         rows = await self._database.fetch(
@@ -265,7 +260,7 @@ class PostgresBooks:
         return count
 
 
-def _price(row: Row) -> Price:
+def _price(row: Record) -> Price:
     listed = Rates(row["list_input"], row["list_output"], row["list_cached_input"], row["list_cache_write"])
     billed = Rates(row["input"], row["output"], row["cached_input"], row["cache_write"])
     return Price(row["price_version"], row["model"], listed, billed)
@@ -289,7 +284,7 @@ def _filter(type_filter: str | None) -> tuple[list[str], list[str] | None]:
     return [kind], list(classes) or None
 
 
-def _entry(row: Row) -> Entry:
+def _entry(row: Record) -> Entry:
     return Entry(
         number=row["transfer_id"],
         type=entry_type(row["kind"], row["class"]),
@@ -302,7 +297,7 @@ def _entry(row: Row) -> Entry:
     )
 
 
-def _usage(row: Row) -> UsageRecord:
+def _usage(row: Record) -> UsageRecord:
     usage = TokenUsage(
         row["prompt_tokens"], row["completion_tokens"], row["cached_read_tokens"], row["cache_write_tokens"]
     )
