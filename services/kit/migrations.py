@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -130,7 +130,9 @@ async def _as_owner(settings: MeshSettings) -> AsyncIterator[Connection]:
 async def _make_room(connection: Connection, service: str) -> None:
     schema, role = _checked(service), role_of(_checked(service))
     if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
-        await connection.execute(f"CREATE ROLE {role} NOLOGIN")
+        # Roles belong to the server: a service of another database there may make the same one just now.
+        with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+            await connection.execute(f"CREATE ROLE {role} NOLOGIN")
     await connection.execute(f"GRANT {role} TO CURRENT_USER")
     await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {role}")
     await connection.execute(f"SET ROLE {role}")

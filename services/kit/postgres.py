@@ -59,7 +59,7 @@ class StorageConflict(Unavailable):
     default_message = "Storage is busy at the moment"
 
 
-class ConstraintViolation(Exception):  # noqa: N818 -- the storage adapter turns it into an error with a meaning
+class ConstraintViolation(Exception):
     """A constraint refused the row; `constraint` is its name."""
 
     def __init__(self, constraint: str | None) -> None:
@@ -210,7 +210,7 @@ def _connect_arguments(settings: MeshSettings) -> dict[str, Any]:
     return {"timeout": _CONNECT_S, "command_timeout": _STATEMENT_S, "server_settings": session}
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[type-arg]
+class _Connection(asyncpg.Connection):
     def get_reset_query(self) -> str:
         return ""
 

@@ -1,0 +1,1 @@
+"""What tests stand on: real Postgres and Redis, and a real server around a service."""
