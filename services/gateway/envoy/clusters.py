@@ -1,0 +1,116 @@
+"""The services behind the door: HTTP/2, health-checked, and never left without their only instance."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from services.gateway.config import Settings
+from services.gateway.envoy.jwt import JWKS_CLUSTER, jwks_endpoint
+from services.gateway.envoy.typed import Json, seconds, typed
+
+_PROTOCOLS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def service_cluster(name: str, settings: Settings) -> Json:
+    """One of our services, by the address in MESH_<NAME>_URL."""
+    host, _, port = settings.target(name).rpartition(":")
+    limits = {
+        "max_connections": 1024,
+        "max_pending_requests": settings.mesh_max_upstream_requests,
+        "max_requests": settings.mesh_max_upstream_requests,
+        "max_retries": 16,
+    }
+    return {
+        **_cluster(name, host.strip("[]"), int(port)),
+        "connect_timeout": seconds(1),
+        "typed_extension_protocol_options": _http2(settings),
+        "health_checks": [_health_check()],
+        "ignore_health_on_host_removal": True,
+        # No panic: what is not ready answers 503 at once instead of being asked anyway.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "circuit_breakers": {"thresholds": [limits]},
+        "outlier_detection": _outliers(),
+        "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10}},
+        "per_connection_buffer_limit_bytes": 1024 * 1024,
+    }
+
+
+def jwks_cluster(base: str) -> Json:
+    """Where the identity provider publishes its keys."""
+    host, port, tls = jwks_endpoint(base)
+    cluster = {**_cluster(JWKS_CLUSTER, host, port), "connect_timeout": seconds(5)}
+    if tls:
+        context: Json = {
+            "sni": host,
+            "common_tls_context": {
+                "validation_context": {
+                    "system_root_certs": {},
+                    "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": host}}],
+                }
+            },
+        }
+        message = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+        cluster["transport_socket"] = {"name": "tls", "typed_config": typed(message, **context)}
+    return cluster
+
+
+def _cluster(name: str, host: str, port: int) -> Json:
+    address = {"socket_address": {"address": host, "port_value": port}}
+    return {
+        "name": name,
+        "type": "STATIC" if _is_address(host) else "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _http2(settings: Settings) -> Json:
+    options = {
+        # The service accepts so many on a connection; more open another one.
+        "max_concurrent_streams": settings.mesh_max_streams,
+        "initial_stream_window_size": 256 * 1024,
+        "initial_connection_window_size": 4 * 1024 * 1024,
+    }
+    return {_PROTOCOLS: typed(_PROTOCOLS, explicit_http_config={"http2_protocol_options": options})}
+
+
+def _health_check() -> Json:
+    return {
+        "timeout": seconds(1),
+        "interval": seconds(1),
+        "no_traffic_interval": seconds(1),
+        "unhealthy_interval": seconds(0.25),
+        "no_traffic_healthy_interval": seconds(1),
+        "interval_jitter_percent": 10,
+        "healthy_threshold": 1,
+        "unhealthy_threshold": 2,
+        "grpc_health_check": {},
+    }
+
+
+def _outliers() -> Json:
+    # Only what the connection itself shows: an UNAVAILABLE of a service (its database is away) is no fault of the host.
+    return {
+        "split_external_local_origin_errors": True,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "enforcing_local_origin_success_rate": 0,
+        "consecutive_local_origin_failure": 5,
+        "enforcing_consecutive_local_origin_failure": 100,
+        "base_ejection_time": seconds(5),
+        "max_ejection_percent": 50,
+        "always_eject_one_host": False,
+    }

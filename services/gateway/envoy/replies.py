@@ -1,0 +1,118 @@
+"""One error body, whoever refuses: here for what Envoy itself refuses.
+
+A REST caller gets `{"detail": {...}}`; a gRPC caller gets a status, and the same body in `x-mesh-error` as from our
+services. What a service refuses comes ready from the service and is put in place by `lua/errors.lua`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from services.gateway.envoy.typed import Json, extension
+
+REQUEST_ID = "%REQ(X-REQUEST-ID)%"
+_SAID = "%LOCAL_REPLY_BODY%"
+_CEL = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+API_KEYS = "api keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a status is told. `when` is a CEL condition beside the status; `retry_after` a value or a format."""
+
+    status: int
+    code: str
+    message: str
+    when: str = ""
+    retry_after: str = ""
+
+
+REFUSALS = (
+    Refusal(400, "INVALID_ARGUMENT", _SAID, when='response.code_details.startsWith("grpc_json_transcode")'),
+    Refusal(401, "UNAUTHENTICATED", "Token has expired", when='response.code_details.contains("expired")'),
+    Refusal(401, "API_KEYS_NOT_ENABLED", "API keys are not enabled here", when=f"xds.route_name == '{API_KEYS}'"),
+    Refusal(401, "UNAUTHENTICATED", "Invalid token", when='!response.code_details.contains("missing")'),
+    Refusal(401, "UNAUTHENTICATED", "No valid authentication credentials found"),
+    Refusal(403, "PERMISSION_DENIED", "Not allowed"),
+    Refusal(404, "NOT_FOUND", "Not found"),
+    Refusal(408, "REQUEST_TIMEOUT", "The request was not sent in time"),
+    Refusal(413, "REQUEST_TOO_LARGE", "The request body is too large"),
+    Refusal(429, "RATE_LIMITED", "Too many requests", retry_after="%RESP(X-RATELIMIT-RESET)%"),
+    Refusal(431, "HEADERS_TOO_LARGE", "The request's headers are too large"),
+    Refusal(503, "UNAVAILABLE", "Temporarily unavailable", retry_after="1"),
+    Refusal(504, "DEADLINE_EXCEEDED", "Took too long"),
+)
+
+
+def local_replies() -> Json:
+    """Envoy's own answers in the one shape."""
+    mappers = [mapper for refusal in REFUSALS for mapper in _mappers(refusal)]
+    return {"mappers": mappers, "body_format": _rest_format("INVALID_ARGUMENT", "The request is not valid")}
+
+
+def _mappers(refusal: Refusal) -> list[Json]:
+    conditions = [_status_is(refusal.status)]
+    if refusal.when:
+        conditions.append({"extension_filter": extension("cel", _CEL, expression=refusal.when)})
+    return [_grpc(refusal, [*conditions, *_IS_GRPC]), _rest(refusal, conditions)]
+
+
+# A transcoded request looks like gRPC once it is past the transcoder, which notes what it was.
+_IS_GRPC: list[Json] = [
+    {"header_filter": {"header": {"name": "content-type", "string_match": {"prefix": "application/grpc"}}}},
+    {"header_filter": {"header": {"name": "x-envoy-original-method", "present_match": False}}},
+]
+
+
+def _grpc(refusal: Refusal, conditions: list[Json]) -> Json:
+    body = json.dumps(_body(refusal.code, refusal.message), separators=(",", ":"))
+    return {
+        "filter": _all_of(conditions),
+        "body_format_override": {"text_format_source": {"inline_string": refusal.message}},
+        "headers_to_add": [
+            _header("x-mesh-status", str(refusal.status)),
+            _header("x-mesh-error", body),
+            *_extra_headers(refusal),
+        ],
+    }
+
+
+def _rest(refusal: Refusal, conditions: list[Json]) -> Json:
+    return {
+        "filter": _all_of(conditions),
+        "body_format_override": _rest_format(refusal.code, refusal.message),
+        "headers_to_add": _extra_headers(refusal),
+    }
+
+
+def _extra_headers(refusal: Refusal) -> list[Json]:
+    headers = []
+    if refusal.status == 401:
+        # Envoy's own value repeats the URL.
+        headers.append(_header("www-authenticate", "Bearer"))
+    if refusal.retry_after:
+        headers.append(_header("retry-after", refusal.retry_after))
+    return headers
+
+
+def _body(code: str, message: str) -> Json:
+    detail = {"message": message, "code": code.lower(), "error_code": code, "params": {}, "request_id": REQUEST_ID}
+    return {"detail": detail}
+
+
+def _rest_format(code: str, message: str) -> Json:
+    return {"json_format": _body(code, message), "content_type": "application/json"}
+
+
+def _status_is(status: int) -> Json:
+    value = {"default_value": status, "runtime_key": f"local_reply_{status}"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+
+
+def _all_of(conditions: list[Json]) -> Json:
+    return conditions[0] if len(conditions) == 1 else {"and_filter": {"filters": conditions}}
+
+
+def _header(name: str, value: str) -> Json:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

@@ -1,0 +1,147 @@
+"""Routes, one per method and binding: what has no route does not exist."""
+
+from __future__ import annotations
+
+from services.gateway.config import Settings
+from services.gateway.envoy.jwt import ANYBODY, USER, no_requirement, requirement
+from services.gateway.envoy.limits import rate_of_route
+from services.gateway.envoy.replies import API_KEYS, REQUEST_ID
+from services.gateway.envoy.surface import Rpc, Surface, path_regex
+from services.gateway.envoy.typed import Json, seconds, typed
+
+DOOR = "door"
+ERRORS = "errors"
+PLAIN = "plain"
+DEFAULT_DEADLINE_S = 30.0
+_GRACE_S = 1.0
+_CORS = "envoy.filters.http.cors"
+_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
+_ALLOWED = (
+    "Content-Type,Authorization,X-Project-Id,X-MCP-URL,X-MCP-Type,X-MCP-Headers,X-API-Key,Last-Event-ID,Idempotency-Key"
+)
+_EXPOSED = "Retry-After,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,X-Request-Id"
+
+
+def virtual_host(surface: Surface, settings: Settings) -> Json:
+    """Every host name is ours."""
+    rest = [_rest(rpc, verb, path, settings) for rpc in surface.rpcs for verb, path in rpc.bindings]
+    grpc = [_grpc(rpc, settings) for rpc in surface.rpcs if rpc.cluster != "edge"]
+    return {
+        "name": "mesh",
+        "domains": ["*"],
+        "routes": [_api_keys(), _preflight(), *sorted(rest, key=_exact_first), *grpc, _nothing_here()],
+        "typed_per_filter_config": {_CORS: _cors(settings)},
+        "include_request_attempt_count": False,
+    }
+
+
+def _rest(rpc: Rpc, verb: str, path: str, settings: Settings) -> Json:
+    where = {"safe_regex": {"regex": path_regex(path)}} if "{" in path else {"path": path}
+    filters = {ERRORS: _enabled(), PLAIN: _enabled(), **({DOOR: _enabled()} if rpc.rule.rate == "stream" else {})}
+    return {
+        **_forward(f"{verb} {path}", rpc, settings, filters),
+        "match": {**where, "headers": [_header_is(":method", verb)]},
+        # The transcoder puts the URL there, query and all, and a query may hold a token.
+        "request_headers_to_add": [_overwrite("x-envoy-original-path", "%PATH(NQ:ORIG)%")],
+        # Also what `lua/errors.lua` tells where a service sent no body of its own.
+        "response_headers_to_add": [_overwrite("x-request-id", REQUEST_ID)],
+    }
+
+
+def _grpc(rpc: Rpc, settings: Settings) -> Json:
+    return {**_forward(f"gRPC {rpc.method}", rpc, settings, {}), "match": {"path": rpc.method, "grpc": {}}}
+
+
+def _forward(name: str, rpc: Rpc, settings: Settings, filters: Json) -> Json:
+    who = requirement(ANYBODY if rpc.rule.anonymous else USER)
+    metadata, rate = rate_of_route(rpc.rule.rate) if settings.limited() else ({}, {})
+    return {
+        "name": name,
+        "route": {"cluster": rpc.cluster, **_patience(rpc, settings)},
+        "metadata": metadata,
+        "typed_per_filter_config": {**who, **rate, **filters},
+    }
+
+
+def _patience(rpc: Rpc, settings: Settings) -> Json:
+    if rpc.streams_out:
+        return {"timeout": seconds(0), "idle_timeout": seconds(settings.mesh_stream_idle_s)}
+    # A little longer than the service's own deadline, so that the service's answer wins.
+    deadline = (rpc.rule.deadline_s or DEFAULT_DEADLINE_S) + _GRACE_S
+    # Counted from the end of the request, so a slow upload has request_timeout alone.
+    patience: Json = {"timeout": seconds(deadline), "idle_timeout": seconds(max(deadline, settings.mesh_stream_idle_s))}
+    if not rpc.streams_in:
+        patience["retry_policy"] = _never_reached()
+    return patience
+
+
+def _never_reached() -> Json:
+    # Only what no service can have seen, so that any method may be repeated.
+    return {
+        "retry_on": "connect-failure,refused-stream,reset-before-request",
+        "num_retries": 2,
+        "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+    }
+
+
+def _enabled() -> Json:
+    return typed("envoy.config.route.v3.FilterConfig", config={})
+
+
+def _api_keys() -> Json:
+    return {
+        "name": API_KEYS,
+        "match": {"prefix": "/", "headers": [{"name": "x-api-key", "present_match": True}]},
+        "direct_response": {"status": 401},
+        "typed_per_filter_config": no_requirement(),
+    }
+
+
+def _preflight() -> Json:
+    # Answered by the CORS filter, whatever the path and the origin; it only wants a route to be asked at.
+    asked = {"name": "access-control-request-method", "present_match": True}
+    return {
+        "name": "preflight",
+        "match": {"prefix": "/", "headers": [_header_is(":method", "OPTIONS"), asked]},
+        "route": {"cluster": "edge"},
+        "typed_per_filter_config": no_requirement(),
+    }
+
+
+def _nothing_here() -> Json:
+    # A route and not its absence, so that CORS answers for unknown paths as well.
+    return {
+        "name": "nothing here",
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 404},
+        "typed_per_filter_config": no_requirement(),
+    }
+
+
+def _overwrite(name: str, value: str) -> Json:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def _exact_first(route: Json) -> tuple[bool, str]:
+    return "path" not in route["match"], route["name"]
+
+
+def _header_is(name: str, value: str) -> Json:
+    return {"name": name, "string_match": {"exact": value}}
+
+
+def _cors(settings: Settings) -> Json:
+    origins: list[Json] = [{"exact": origin} for origin in settings.origins()]
+    if settings.mesh_cors_preview_regex:
+        # Envoy matches the whole origin: the expression is anchored at both ends.
+        origins.append({"safe_regex": {"regex": settings.mesh_cors_preview_regex}})
+    return typed(
+        "envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        allow_origin_string_match=origins,
+        allow_methods=_METHODS,
+        allow_headers=_ALLOWED,
+        expose_headers=_EXPOSED,
+        allow_credentials=True,
+        max_age="600",
+        forward_not_matching_preflights=False,
+    )
