@@ -7,7 +7,6 @@ elsewhere a service that is behind refuses to start, and `mesh migrate` applies 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +16,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 import asyncpg
+import stamina
 
 from services.kit.config import ConfigError, MeshSettings
 from services.kit.logging import get_logger
@@ -77,17 +77,9 @@ async def prepare_schema(settings: MeshSettings, package: str) -> None:
 
     Waits up to a minute for a Postgres that is still starting. SchemaBehind says what to do.
     """
-    async with asyncio.timeout(_WAIT_S) as patience:
-        while True:
-            try:
-                await (migrate if settings.env_mode == "local" else require_current)(settings, package)
-            except StorageUnavailable:
-                if patience.expired():
-                    raise
-                log.warning("postgres.awaited")
-                await asyncio.sleep(0.5)
-            else:
-                return
+    prepare = migrate if settings.env_mode == "local" else require_current
+    retrying = stamina.AsyncRetryingCaller(timeout=_WAIT_S, attempts=None, wait_initial=0.2, wait_max=1.0)
+    await retrying(StorageUnavailable, prepare, settings, package)
 
 
 async def migrate(settings: MeshSettings, package: str) -> list[str]:

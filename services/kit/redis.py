@@ -41,7 +41,6 @@ async def open_redis(
         max_connections=max_connections,
         socket_connect_timeout=_TIMEOUT_S,
         socket_timeout=read_timeout_s,
-        socket_keepalive=True,
         health_check_interval=15,
         retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), retries=1),
         client_name=f"mesh.{settings.service}",

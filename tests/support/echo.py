@@ -77,7 +77,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-def register(echo: Echo, server: grpc.aio.Server) -> None:
+def register(echo: Echo, server: Server) -> None:
     """As a generated `add_EchoServicer_to_server` would."""
     kinds: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         "Unary": (grpc.unary_unary_rpc_method_handler, echo.unary),

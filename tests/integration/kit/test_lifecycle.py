@@ -1,0 +1,114 @@
+"""A service as a process: it starts, drains on SIGTERM, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.kit.auth import make_keys
+
+PROGRAM = """
+import asyncio
+from services.kit.lifecycle import run
+from tests.support.echo import Echo, EchoSettings, building
+
+echo = Echo()
+make = building(echo)
+
+async def build(settings, stack):
+    server = await make(settings, stack)
+    async def hook():
+        print('{"event": "hook"}', flush=True)
+        await asyncio.sleep(float("%s"))
+    server.on_drain(hook)
+    stack.callback(lambda: print('{"event": "closed"}', flush=True))
+    return server
+
+run(EchoSettings, build)
+"""
+
+
+class Process:
+    """The running program and its log."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.seen: list[str] = []
+
+    async def until(self, event: str) -> dict[str, str]:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(20):
+            while line := await self.process.stdout.readline():
+                found: dict[str, str] = json.loads(line)
+                self.seen.append(found["event"])
+                if found["event"] == event:
+                    return found
+        raise AssertionError(f"{event} was never logged: {self.seen}")
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(20):
+            return await self.process.wait()
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[object]:
+    make_keys(tmp_path, ["threads"])
+    running: list[asyncio.subprocess.Process] = []
+
+    async def launch(pause_s: float = 0) -> Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            PROGRAM % pause_s,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "MESH_KEYS_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        running.append(process)
+        return Process(process)
+
+    yield launch
+    for process in running:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_sigterm_drains_in_order_and_ends_with_zero(start: object) -> None:
+    program = await start()  # type: ignore[operator]
+    address = (await program.until("server.ready"))["address"]
+    async with grpc.aio.insecure_channel(address) as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    program.process.send_signal(signal.SIGTERM)
+    await program.until("service.ended")
+    assert await program.ended() == 0
+    order = ["server.ready", "service.draining", "hook", "closed", "service.ended"]
+    assert [event for event in program.seen if event in order] == order
+
+
+async def test_a_process_that_drains_says_that_it_is_not_ready(start: object) -> None:
+    program = await start(pause_s=5)  # type: ignore[operator]
+    address = (await program.until("server.ready"))["address"]
+    async with grpc.aio.insecure_channel(address) as channel:
+        program.process.send_signal(signal.SIGTERM)
+        await program.until("hook")
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_a_second_signal_forces_the_end(start: object) -> None:
+    program = await start(pause_s=60)  # type: ignore[operator]
+    await program.until("server.ready")
+    program.process.send_signal(signal.SIGTERM)
+    await program.until("hook")
+    program.process.send_signal(signal.SIGINT)
+    assert await program.ended() == 130

@@ -1,0 +1,112 @@
+"""Files applied once, in order, by one at a time, and never changed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import asyncpg
+import pytest
+
+from services.kit.config import ConfigError, MeshSettings
+from services.kit.migrations import SchemaBehind, migrate, migrations_in, prepare_schema, require_current
+from tests.support.harness import make_settings
+from tests.support.postgres import EmbeddedPostgres
+
+FIRST, SECOND = "CREATE TABLE a (id int);", "ALTER TABLE a ADD COLUMN b int;"
+
+
+class Settings(MeshSettings):
+    """Of a service with a schema."""
+
+    service: ClassVar[str] = "kitcheck"
+
+
+class Package:
+    """A package of SQL files that tests write."""
+
+    name = "mesh_test_migrations"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def write(self, name: str, sql: str) -> None:
+        (self.directory / name).write_text(sql)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    directory = tmp_path / Package.name
+    directory.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    yield Package(directory)
+    sys.modules.pop(Package.name, None)
+
+
+@pytest.fixture
+def settings(own_database_url: str, tmp_path: Path) -> Settings:
+    return make_settings(Settings, tmp_path, database_url=own_database_url)
+
+
+async def test_missing_files_are_applied_in_order_and_once(package: Package, settings: Settings) -> None:
+    package.write("0001_create_a.sql", FIRST)
+    assert await migrate(settings, Package.name) == ["0001_create_a.sql"]
+    package.write("0002_add_b.sql", SECOND)
+    assert await migrate(settings, Package.name) == ["0002_add_b.sql"]
+    assert await migrate(settings, Package.name) == []
+
+
+async def test_tables_belong_to_the_services_role(
+    package: Package, settings: Settings, postgres: EmbeddedPostgres
+) -> None:
+    package.write("0001_create_a.sql", FIRST)
+    await migrate(settings, Package.name)
+    assert settings.database_url is not None
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    owner = await connection.fetchval("SELECT tableowner FROM pg_tables WHERE schemaname = 'kitcheck' LIMIT 1")
+    await connection.close()
+    assert owner == "mesh_kitcheck"
+
+
+async def test_a_changed_file_is_refused(package: Package, settings: Settings) -> None:
+    package.write("0001_create_a.sql", FIRST)
+    await migrate(settings, Package.name)
+    package.write("0001_create_a.sql", FIRST + " -- and more")
+    with pytest.raises(SchemaBehind, match=r"0001_create_a\.sql was changed"):
+        await migrate(settings, Package.name)
+
+
+async def test_a_failing_file_leaves_nothing_behind(package: Package, settings: Settings) -> None:
+    package.write("0001_create_a.sql", FIRST)
+    package.write("0002_fail.sql", "CREATE TABLE half (id int); SELECT 1/0;")
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(settings, Package.name)
+    package.write("0002_fail.sql", "CREATE TABLE half (id int);")
+    assert await migrate(settings, Package.name) == ["0002_fail.sql"]
+
+
+async def test_many_starting_at_once_apply_each_file_once(package: Package, settings: Settings) -> None:
+    package.write("0001_create_a.sql", FIRST)
+    applied = await asyncio.gather(*(migrate(settings, Package.name) for _ in range(6)))
+    assert sorted(applied, key=len) == [[], [], [], [], [], ["0001_create_a.sql"]]
+
+
+async def test_elsewhere_a_service_that_is_behind_does_not_start(
+    package: Package, settings: Settings, tmp_path: Path
+) -> None:
+    package.write("0001_create_a.sql", FIRST)
+    production = settings.model_copy(update={"env_mode": "production"})
+    with pytest.raises(SchemaBehind, match="run `mesh migrate` first"):
+        await prepare_schema(production, Package.name)
+    await migrate(production, Package.name)
+    await require_current(production, Package.name)
+
+
+@pytest.mark.parametrize("name", ["1_create.sql", "0001-create.sql", "0002_skips_one.sql"])
+def test_a_misnamed_file_is_refused(package: Package, name: str) -> None:
+    package.write(name, FIRST)
+    with pytest.raises(ConfigError):
+        migrations_in(Package.name)

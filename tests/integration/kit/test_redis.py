@@ -1,0 +1,33 @@
+"""The client on a real server, and what it says when the server is away."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from services.kit.config import MeshSettings
+from services.kit.redis import CacheUnavailable, neutral_errors, open_redis, ping
+from tests.support.harness import make_settings
+from tests.support.redis import EmbeddedRedis
+
+
+async def test_values_come_back_as_bytes(redis_url: str, tmp_path: Path) -> None:
+    async with open_redis(make_settings(MeshSettings, tmp_path, redis_url=redis_url)) as client:
+        await client.set("k", "v")
+        assert await client.get("k") == b"v"
+
+
+async def test_a_server_that_died_is_unavailable_soon_and_back_by_itself(tmp_path: Path) -> None:
+    server = EmbeddedRedis(tmp_path)
+    async with open_redis(make_settings(MeshSettings, tmp_path, redis_url=server.url)) as client:
+        await ping(client)
+        server.stop()
+        started = time.monotonic()
+        with pytest.raises(CacheUnavailable), neutral_errors():
+            await client.get("k")
+        assert time.monotonic() - started < 3
+        server.start()
+        await ping(client)
+    server.stop()
