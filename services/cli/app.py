@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from .commands.demo import demo
 from .commands.down import down
+from .commands.migrate import migrate
+from .commands.run import run
 from .commands.status import status
 from .commands.token import token
 from .commands.up import up
@@ -18,5 +21,5 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, down, status, token):
+for command in (up, down, status, run, token, migrate, demo):
     app.command()(command)

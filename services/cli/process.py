@@ -76,6 +76,11 @@ class PartProcess:
         self.pid: int = transport.get_pid()
         self.identity = ProcessId.of(self.pid)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._watch.exited.is_set()
+
     async def wait(self) -> Exit:
         """Until it has ended and its output has been read; what it leaves of its process group is killed."""
         await self._watch.exited.wait()

@@ -92,7 +92,9 @@ class EmbeddedPostgres:
     def _home(self) -> Path:
         """The folder the program is run from: the wheel's, or a copy that the account can reach."""
         wheel = self._wheel_home
-        return wheel if reachable(wheel / _INSTALL / "bin" / "postgres", self.account) else self.data.postgres / "program"
+        return (
+            wheel if reachable(wheel / _INSTALL / "bin" / "postgres", self.account) else self.data.postgres / "program"
+        )
 
     @property
     def _bin(self) -> Path:

@@ -6,10 +6,8 @@ Everything but the blueprint is the real thing: data directory, lock, supervisor
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from services.cli.bringup import Bringup
 from services.cli.config import Settings, inherited_environment

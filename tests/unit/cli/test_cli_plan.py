@@ -1,0 +1,102 @@
+"""Which parts a mesh has, and what each is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from services.cli.config import Settings
+from services.cli.errors import CliError
+from services.cli.layout import DataDir
+from services.cli.parts import Part
+from services.cli.plan import Plan, user_secret
+
+TOLD = {
+    "database_url": SecretStr("postgresql://db/mesh"),
+    "redis_url": SecretStr("redis://cache"),
+    "supabase_url": None,
+    "supabase_jwt_secret": SecretStr("s" * 32),
+    "env_mode": "local",
+    "mesh_workers": 1,
+    "use_stateless_pipeline": True,
+}
+
+
+def settings(**given: Any) -> Settings:
+    return Settings(**{**TOLD, **given})
+
+
+def planned(root: Path, told: Settings) -> dict[str, Part]:
+    plan = Plan(told, DataDir(root), {"PATH": "/bin", "OPENAI_API_KEY": "k"})
+    ports = {name: 20_000 + number for number, name in enumerate(plan.port_names())}
+    return {part.name: part for part in plan.parts(ports)}
+
+
+def test_a_worker_is_a_process_of_its_own(tmp_path: Path) -> None:
+    parts = planned(tmp_path, settings(mesh_workers=3))
+
+    assert [name for name in parts if name.startswith("agent")] == [
+        "agent-api",
+        *(f"agent-worker-{n}" for n in (1, 2, 3)),
+    ]
+    assert parts["agent-worker-1"].argv[-3:] == ("-m", "services.agent", "worker")
+
+
+def test_without_the_stateless_pipeline_one_process_is_the_whole_agent(tmp_path: Path) -> None:
+    parts = planned(tmp_path, settings(use_stateless_pipeline=False, mesh_workers=3))
+
+    assert [part.argv[-1] for name, part in parts.items() if name.startswith("agent")] == ["all"]
+
+
+def test_storage_given_by_url_is_not_started(tmp_path: Path) -> None:
+    parts = planned(tmp_path, settings())
+
+    assert not {"postgres", "redis"} & parts.keys()
+    assert all(part.needs == frozenset() for part in parts.values())
+
+
+def test_storage_without_url_is_started_first_and_every_service_is_told_where(tmp_path: Path) -> None:
+    parts = planned(tmp_path, settings(database_url=None, redis_url=None))
+
+    assert list(parts)[:2] == ["postgres", "redis"]
+    assert parts["threads"].needs == {"postgres", "redis"}
+    assert parts["threads"].env["DATABASE_URL"].startswith("postgresql://postgres@/postgres?host=/")
+    assert parts["threads"].env["REDIS_URL"].startswith("unix:///")
+
+
+def test_neighbours_are_told_where_each_service_listens(tmp_path: Path) -> None:
+    parts = planned(tmp_path, settings())
+
+    for name, target in (("threads", "THREADS"), ("agent-api", "AGENT"), ("edge", "EDGE"), ("sandbox", "SANDBOX")):
+        assert parts["tools"].env[f"MESH_{target}_URL"] == parts[name].env["MESH_LISTEN"]
+    listens = [part.env["MESH_LISTEN"] for part in parts.values() if "MESH_LISTEN" in part.env]
+    assert len(set(listens)) == len(listens) == 7
+
+
+def test_services_inherit_provider_keys_and_storage_and_envoy_inherit_nothing(tmp_path: Path) -> None:
+    parts = planned(tmp_path, settings(database_url=None, redis_url=None))
+
+    assert parts["agent-worker-1"].env["OPENAI_API_KEY"] == "k"
+    for name in ("postgres", "redis", "envoy"):
+        assert "OPENAI_API_KEY" not in parts[name].env
+        assert "SUPABASE_JWT_SECRET" not in parts[name].env
+
+
+def test_callers_stop_before_the_called(tmp_path: Path) -> None:
+    layers = {name: part.layer for name, part in planned(tmp_path, settings(database_url=None, redis_url=None)).items()}
+
+    order = sorted(layers, key=lambda name: -layers[name])
+    assert order[:2] == ["envoy", "edge"]
+    assert set(order[-2:]) == {"postgres", "redis"}
+
+
+def test_only_local_mode_makes_its_own_secret(tmp_path: Path) -> None:
+    data = DataDir(tmp_path)
+    data.create()
+    assert len(user_secret(settings(supabase_jwt_secret=None), data)) >= 32
+
+    with pytest.raises(CliError, match="SUPABASE_JWT_SECRET or SUPABASE_URL"):
+        user_secret(settings(supabase_jwt_secret=None, env_mode="production"), data)
