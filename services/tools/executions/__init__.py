@@ -1,0 +1,1 @@
+"""Executions: calls that belong to this process until their result is stored, whoever watches."""

@@ -1,0 +1,1 @@
+"""What tools does, a verb a file."""
