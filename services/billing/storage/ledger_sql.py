@@ -109,7 +109,7 @@ WITH charges AS MATERIALIZED (
            (sum(amount) OVER (ORDER BY class, expires_at NULLS LAST, priority, bucket_id, hold_id))::bigint AS after
     FROM sources
 ), drawn AS MATERIALIZED (
-    SELECT o.transfer_id, s.side, s.hold_id, s.bucket_id,
+    SELECT o.transfer_id, s.side, s.hold_id, s.bucket_id, s.after AS place,
            least(o.before + o.amount, s.after) - greatest(o.before, s.after - s.amount) AS amount
     FROM owed o JOIN spans s ON s.after - s.amount < o.before + o.amount AND o.before < s.after
 ), rest AS MATERIALIZED (
@@ -123,15 +123,15 @@ WITH charges AS MATERIALIZED (
     ON CONFLICT (key) DO NOTHING RETURNING transfer_id, pending_id
 ), entries AS (
     INSERT INTO legs (account_id, transfer_id, ordinal, debit, credit, bucket_id, hold_id, amount)
-    SELECT $1, transfer_id, row_number() OVER (PARTITION BY transfer_id ORDER BY hold_id, bucket_id), debit, credit,
+    SELECT $1, transfer_id, row_number() OVER (PARTITION BY transfer_id ORDER BY place, bucket_id), debit, credit,
            bucket_id, hold_id, amount
     FROM (
-        SELECT transfer_id, side AS debit, 'revenue' AS credit, bucket_id, hold_id, amount FROM drawn
+        SELECT transfer_id, side AS debit, 'revenue' AS credit, bucket_id, hold_id, amount, place FROM drawn
         UNION ALL
-        SELECT p.transfer_id, 'llm_waste', 'revenue', NULL, NULL, p.amount
+        SELECT p.transfer_id, 'llm_waste', 'revenue', NULL, NULL, p.amount, 0
         FROM posted p JOIN charges c USING (key) WHERE c.wasted AND p.amount > 0
         UNION ALL
-        SELECT v.transfer_id, 'hold', 'wallet', r.bucket_id, r.hold_id, r.amount
+        SELECT v.transfer_id, 'hold', 'wallet', r.bucket_id, r.hold_id, r.amount, 0
         FROM voided v JOIN rest r ON r.hold_id = v.pending_id WHERE r.amount > 0
     ) AS movement
     RETURNING bucket_id, hold_id, wallet_delta, hold_delta
