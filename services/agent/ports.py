@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
+from services.agent.domain.events import RunEvent
 from services.agent.domain.journal import CallRecord, Journal, OwedRow, StepRecord
 from services.agent.domain.run import Claim, Ending, Price, Run, RunSpec
 
@@ -194,6 +195,9 @@ class JournalStore(Protocol):
     async def finish_run(self, fence: Fence, ending: Ending, writes: Writes) -> bool:
         """The terminal. True: another run of the thread waits."""
 
+    async def recorded(self, fence: Fence, n: int) -> bool:
+        """Whether the event of this epoch is stored: whether a write that broke off had happened."""
+
 
 class OutboxStore(Protocol):
     """What is owed to threads and billing."""
@@ -310,6 +314,22 @@ class Tools(Protocol):
         """Ends the execution; returns when its process tree is empty."""
 
 
+class Publisher(Protocol):
+    """A run's events on their way to viewers, in the order of their ids. Never blocks, never fails the run."""
+
+    def emit(self, event: RunEvent) -> None:
+        """Shows a live event."""
+
+    def reserve(self, events: Sequence[RunEvent]) -> list[Stamped]:
+        """Gives durable events their ids. Nothing behind them is shown before `release`."""
+
+    def release(self, stamped: Sequence[Stamped], *, written: bool) -> None:
+        """Shows them; not `written`: forgets them."""
+
+    async def close(self) -> None:
+        """Waits, briefly, until what was shown is out."""
+
+
 class Hints(Protocol):
     """Loss-tolerated wake-ups."""
 
@@ -318,11 +338,3 @@ class Hints(Protocol):
 
     async def stop(self, run_id: UUID) -> None:
         """A run was asked to stop."""
-
-
-@dataclass(slots=True)
-class Beat:
-    """What a heartbeat learned."""
-
-    owned: set[tuple[UUID, int]] = field(default_factory=set)
-    stopping: set[UUID] = field(default_factory=set)

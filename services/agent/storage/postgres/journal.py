@@ -203,6 +203,16 @@ class PostgresJournal:
             raise Fenced
         return bool(row["more"])
 
+    async def recorded(self, fence: Fence, n: int) -> bool:
+        return bool(
+            await self._database.fetchval(
+                "SELECT EXISTS (SELECT 1 FROM events WHERE run_id = $1 AND epoch = $2 AND n = $3)",
+                fence.run_id,
+                fence.epoch,
+                n,
+            )
+        )
+
     async def _intent(self, statement: str, fence: Fence, writes: Writes, *values: object) -> int:
         row = await self._write(statement, fence, writes, *values)
         if row is not None:

@@ -1,0 +1,1 @@
+"""Ports over the neighbours' stubs."""

@@ -1,0 +1,68 @@
+"""billing, as the agent needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from mesh.billing.v1 import billing_pb2, billing_pb2_grpc
+
+from services.agent.domain.run import Price
+from services.agent.ports import Authorization
+
+IDEMPOTENT: Final = tuple(
+    f"/mesh.billing.v1.BillingInternal/{method}" for method in ("AuthorizeRun", "ExtendHold", "SettleRun")
+)
+
+
+class BillingClient:
+    """Billing over gRPC."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = billing_pb2_grpc.BillingInternalStub(channel)
+
+    async def authorize(
+        self, account_id: UUID, run_id: UUID, thread_id: UUID, model: str, running: Sequence[UUID], deadline: datetime
+    ) -> Authorization:
+        until = Timestamp()
+        until.FromDatetime(deadline)
+        reply = await self._stub.AuthorizeRun(
+            billing_pb2.AuthorizeRunRequest(
+                account_id=str(account_id),
+                run_id=str(run_id),
+                thread_id=str(thread_id),
+                model=model,
+                running_count=len(running),
+                running_thread_ids=[str(thread) for thread in running[:1000]],
+                deadline=until,
+            ),
+            timeout=5,
+        )
+        price = reply.price
+        return Authorization(
+            held=reply.held_microcredits,
+            price=Price(
+                version=price.price_version,
+                input_rate=price.input_microcredits_per_mtok,
+                output_rate=price.output_microcredits_per_mtok,
+                cached_rate=price.cached_input_microcredits_per_mtok,
+                cache_write_rate=price.cache_write_microcredits_per_mtok,
+            ),
+        )
+
+    async def extend(self, account_id: UUID, run_id: UUID, ordinal: int, microcredits: int) -> int:
+        reply = await self._stub.ExtendHold(
+            billing_pb2.ExtendHoldRequest(
+                account_id=str(account_id), run_id=str(run_id), ordinal=ordinal, microcredits=microcredits
+            ),
+            timeout=5,
+        )
+        held: int = reply.held_microcredits
+        return held
+
+    async def deliver(self, account_id: UUID, payload: bytes) -> None:  # noqa: ARG002 -- the payload names it
+        await self._stub.SettleRun(billing_pb2.SettleRunRequest.FromString(payload), timeout=5)

@@ -1,0 +1,1 @@
+"""Proto and domain, both ways: events, message rows and charges, runs. Pure."""

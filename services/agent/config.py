@@ -1,0 +1,70 @@
+"""What the agent is told from outside."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import SecretStr
+
+from services.kit.config import MeshSettings
+
+
+class Settings(MeshSettings):
+    """All roles read the same settings."""
+
+    service: ClassVar[str] = "agent"
+    required: ClassVar[tuple[str, ...]] = ("database_url", "redis_url")
+
+    use_stateless_pipeline: bool = True
+    """True: a run is queued and any worker claims it. False: the process that admits a run executes it (role `all`)."""
+
+    mesh_run_slots: int = 128
+    """Runs that one worker executes at once; more wait in the queue."""
+
+    mesh_run_timeout_s: float = 3600.0
+    """Seconds after which a run ends as failed; its holds expire an hour later."""
+
+    mesh_max_steps: int = 25
+    """Model calls of a run that names no number."""
+
+    mesh_max_output_tokens: int = 8192
+    """Tokens of an answer that credits are held for; a longer one is charged all the same."""
+
+    mesh_lease_ttl_s: float = 5.0
+    """Seconds after its last heartbeat for which a run belongs to its worker; shorter is a faster take-over."""
+
+    mesh_heartbeat_s: float = 1.0
+    """Seconds between heartbeats."""
+
+    mesh_sweep_s: float = 1.0
+    """Seconds between looks for runs to claim, orphaned ones included; hints wake a worker sooner."""
+
+    mesh_loop_stall_s: float = 30.0
+    """Seconds without progress of a worker's event loop after which its runs are given up to others."""
+
+    mesh_stream_ttl_s: float = 600.0
+    """Seconds for which live events are kept in Redis after their run; later viewers are served from Postgres."""
+
+    mesh_retention_days: float = 30.0
+    """Days for which journals, events and delivered outbox rows of ended runs are kept."""
+
+    mesh_default_model: str | None = None
+    """Model of a run that names none. Unset: the first configured provider's, else mock-ai."""
+
+    openai_api_base: str | None = None
+    """Base URL of an OpenAI-compatible server. Unset: OpenAI's own."""
+
+    openai_api_key: SecretStr | None = None
+    """Key for models named openai/..."""
+
+    openrouter_api_key: SecretStr | None = None
+    """Key for models named openrouter/..."""
+
+    agent_native_tool_calling: bool = True
+    """Whether models are given the tools' schemas. False: a run can not call tools."""
+
+    agent_execute_on_stream: bool = True
+    """Whether a tool call starts while the answer still streams, as soon as its arguments are complete."""
+
+    agent_tool_execution_strategy: Literal["parallel", "sequential"] = "parallel"
+    """Whether the calls of one answer run at once or one after the other."""

@@ -1,0 +1,140 @@
+"""Delivers what one run owes, in order, as long as its owner lives; what is left then, any process relays.
+
+Requests of one kind are joined while they wait: repeated fields of serialized messages merge by concatenation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Literal
+from uuid import UUID
+
+import structlog
+
+from services.agent.domain.journal import OwedRow
+from services.agent.ports import Billing, Owed, Threads
+from services.kit.context import acting_for
+from services.kit.errors import MeshError
+from services.kit.tasks import Supervisor
+
+log = structlog.get_logger()
+
+Mark = Callable[[Iterable[tuple[UUID, int]]], None]
+Deliver = Callable[[bytes], Awaitable[None]]
+
+
+class Lane:
+    """One kind of request, delivered in order, repeated until acknowledged."""
+
+    def __init__(self, name: str, run_id: UUID, deliver: Deliver, mark: Mark) -> None:
+        self._name = name
+        self._run_id = run_id
+        self._deliver = deliver
+        self._mark = mark
+        self._waiting: list[OwedRow] = []
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def add(self, row: OwedRow) -> None:
+        """Queues a row; rows come in seq order."""
+        self.hold(row)
+        self._wake.set()
+
+    def hold(self, row: OwedRow) -> None:
+        """Queues a row that goes with the next one."""
+        self._waiting.append(row)
+        self._idle.clear()
+
+    async def settled(self, timeout: float | None) -> bool:
+        """Waits until everything queued is acknowledged; False when that took too long."""
+        if self._idle.is_set():
+            return True
+        self._wake.set()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Delivers until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                batch = self._waiting[:]
+                await self._send(b"".join(row.payload for row in batch))
+                del self._waiting[: len(batch)]
+                self._mark((self._run_id, row.seq) for row in batch)
+            self._idle.set()
+
+    async def _send(self, payload: bytes) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._deliver(payload)
+            except MeshError as error:
+                failures += 1
+                log.warning("run.delivery_failed", lane=self._name, run_id=str(self._run_id), reason=error.reason)
+                await asyncio.sleep(min(0.1 * 2**failures, 5.0))
+            else:
+                return
+
+
+class Courier:
+    """Both lanes of a run."""
+
+    def __init__(
+        self,
+        run: tuple[UUID, UUID, int],
+        threads: Threads,
+        billing: Billing,
+        mark: Mark,
+        on_deleted: Callable[[], None],
+    ) -> None:
+        self._run_id, self._account_id, self._epoch = run
+        self._threads = threads
+        self._billing = billing
+        self._on_deleted = on_deleted
+        self._lanes: dict[Literal["messages", "charges"], Lane] = {
+            "messages": Lane("messages", self._run_id, self._messages, mark),
+            "charges": Lane("charges", self._run_id, self._charges, mark),
+        }
+
+    def start(self, tasks: Supervisor) -> None:
+        """Delivers in the background."""
+        for name, lane in self._lanes.items():
+            tasks.start(name, lane.run)
+
+    def owe(self, base: int, events: int, owed: Sequence[Owed]) -> None:
+        """Takes over the outbox rows of a durable write; `base` is the seq before its first row."""
+        for place, row in enumerate(owed, start=base + events + 1):
+            self.add(OwedRow(place, row.kind, row.payload))
+
+    def add(self, row: OwedRow) -> None:
+        """Takes over one row."""
+        self._lanes[row.kind].add(row)
+
+    def hold(self, row: OwedRow) -> None:
+        """Takes over one row that may wait for the next."""
+        self._lanes[row.kind].hold(row)
+
+    async def messages_settled(self, timeout: float | None) -> bool:
+        """Whether threads has acknowledged all rows; waits at most so many seconds for it, None: as long as it takes."""
+        return await self._lanes["messages"].settled(timeout)
+
+    async def charges_settled(self, timeout: float) -> bool:
+        """Whether billing has acknowledged all charges."""
+        return await self._lanes["charges"].settled(timeout)
+
+    async def _messages(self, payload: bytes) -> None:
+        with acting_for(str(self._account_id), run_id=str(self._run_id), epoch=self._epoch):
+            if await self._threads.deliver(self._account_id, payload):
+                self._on_deleted()
+
+    async def _charges(self, payload: bytes) -> None:
+        with acting_for(str(self._account_id), run_id=str(self._run_id), epoch=self._epoch):
+            await self._billing.deliver(self._account_id, payload)

@@ -1,0 +1,136 @@
+"""Keeps the leases of a worker's runs, on a thread, a loop and a connection of its own.
+
+A busy event loop or an exhausted pool can not starve it; a loop that hangs for good is noticed, and its runs are left
+out, so that another worker gets them. What it learns (lost, asked to stop) is handed to the worker's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from services.kit.errors import Unavailable
+
+log = structlog.get_logger()
+
+
+class Leases(Protocol):
+    """Who can renew."""
+
+    async def beat(self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> Mapping[UUID, str | None]:
+        """Renews; returns what is still owned, with the reason why each should stop, if any."""
+
+    def close(self) -> None:
+        """Drops what is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """All in seconds."""
+
+    interval_s: float
+    ttl_s: float
+    stall_s: float
+
+
+class Heartbeat:
+    """`on_lost` and `on_stop` are called on the worker's loop."""
+
+    def __init__(
+        self,
+        settings: HeartbeatSettings,
+        open_leases: Callable[[], Leases],
+        on_lost: Callable[[UUID, int], None],
+        on_stop: Callable[[UUID, str], None],
+    ) -> None:
+        self._settings = settings
+        self._open_leases = open_leases
+        self._on_lost = on_lost
+        self._on_stop = on_stop
+        self._runs: dict[UUID, int] = {}
+        self._guard = threading.Lock()
+        self._progress = time.monotonic()
+        self._good = time.monotonic()
+        self._away_until = 0.0
+        self._leaving = threading.Event()
+        self._beaten = asyncio.Event()
+
+    def add(self, run_id: UUID, epoch: int) -> None:
+        """Begins to renew; the claim itself was the first beat."""
+        with self._guard:
+            self._runs[run_id] = epoch
+
+    def remove(self, run_id: UUID) -> None:
+        """Ends it."""
+        with self._guard:
+            self._runs.pop(run_id, None)
+
+    @property
+    def may_steal(self) -> bool:
+        """Whether a lease that is over says something: not within one ttl of an outage that was seen."""
+        return time.monotonic() >= self._away_until
+
+    async def fresh(self) -> None:
+        """Waits until the last good beat is young enough to begin something new."""
+        while time.monotonic() - self._good > self._settings.ttl_s - 1.5 * self._settings.interval_s:
+            self._beaten.clear()
+            await self._beaten.wait()
+
+    async def run(self) -> None:
+        """Beats until cancelled; meanwhile shows that the worker's loop makes progress."""
+        loop = asyncio.get_running_loop()
+        self._leaving.clear()
+        thread = threading.Thread(target=self._beat_forever, args=(loop,), name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            while True:
+                self._progress = time.monotonic()
+                await asyncio.sleep(self._settings.interval_s / 2)
+        finally:
+            self._leaving.set()
+
+    def _beat_forever(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.run(self._beats(loop))
+
+    async def _beats(self, loop: asyncio.AbstractEventLoop) -> None:
+        leases = self._open_leases()
+        settings = self._settings
+        try:
+            while not self._leaving.is_set():
+                started = time.monotonic()
+                await self._beat(leases, loop)
+                await asyncio.sleep(max(0.0, settings.interval_s - (time.monotonic() - started)))
+        finally:
+            leases.close()
+
+    async def _beat(self, leases: Leases, loop: asyncio.AbstractEventLoop) -> None:
+        with self._guard:
+            runs = dict(self._runs)
+        if time.monotonic() - self._progress > self._settings.stall_s:
+            log.error("worker.stalled", runs=len(runs), stall_s=self._settings.stall_s)
+            return
+        try:
+            owned = await leases.beat(list(runs.items()), self._settings.ttl_s, self._settings.ttl_s / 2)
+        except Unavailable:
+            self._away_until = time.monotonic() + self._settings.ttl_s
+            log.warning("heartbeat.storage_away", runs=len(runs))
+            return
+        self._good = time.monotonic()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._learn, runs, owned)
+
+    def _learn(self, sent: Mapping[UUID, int], owned: Mapping[UUID, str | None]) -> None:
+        self._beaten.set()
+        for run_id, epoch in sent.items():
+            if run_id not in owned:
+                if self._runs.get(run_id) == epoch:
+                    self._on_lost(run_id, epoch)
+            elif (reason := owned[run_id]) is not None:
+                self._on_stop(run_id, reason)

@@ -1,0 +1,37 @@
+"""Who may call which RPC of the agent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.kit.policy import PolicyTable, Rule
+
+_READ: Final = Rule(users=True, deadline_s=10, idempotent=True, rate="read")
+_GATEWAY: Final = frozenset({"gateway"})
+
+POLICY: Final = PolicyTable(
+    "mesh.agent.v1",
+    {
+        "AgentRuns": {
+            "StartRun": Rule(users=True, deadline_s=20, idempotent=False, rate="start"),
+            "StopRun": Rule(users=True, deadline_s=10, idempotent=True, rate="write"),
+            "GetRun": _READ,
+            "GetRunStatus": _READ,
+            "GetRunSummary": _READ,
+            "ListActiveRuns": _READ,
+            "ListThreadRuns": _READ,
+            "WatchRun": Rule(users=True, anonymous=True, deadline_s=None, idempotent=True, rate="stream"),
+        },
+        "AgentInternal": {
+            "ListModels": Rule(exposure="internal", services=_GATEWAY, deadline_s=5, idempotent=True),
+            "ListRecentRuns": Rule(exposure="internal", services=_GATEWAY, deadline_s=5, idempotent=True),
+            "CountActiveRuns": Rule(exposure="internal", services=_GATEWAY, deadline_s=5, idempotent=True),
+            "StopThreadRuns": Rule(
+                exposure="internal", services=frozenset({"threads"}), deadline_s=10, idempotent=True
+            ),
+            "GetRunStats": Rule(exposure="internal", services=_GATEWAY, deadline_s=5, idempotent=True),
+        },
+    },
+)
+WORKER_POLICY: Final = PolicyTable("mesh.agent.v1", {})
+"""A worker answers health alone."""

@@ -1,0 +1,1 @@
+"""What the API role does, one verb a file."""

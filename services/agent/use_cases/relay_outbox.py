@@ -1,0 +1,61 @@
+"""Delivers what owners left undelivered: their death, or a neighbour that was away for long. Runs in every process."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from itertools import groupby
+from typing import Final
+
+import structlog
+
+from services.agent.ports import Billing, Due, OutboxStore, Threads
+from services.kit.context import acting_for
+from services.kit.errors import MeshError
+
+log = structlog.get_logger()
+
+BATCH: Final = 100
+INTERVAL_S: Final = 1.0
+
+
+class RelayOutbox:
+    """Per run in seq order, each kind on its own: a neighbour that is away holds up nothing of the other's."""
+
+    def __init__(self, outbox: OutboxStore, threads: Threads, billing: Billing) -> None:
+        self._outbox = outbox
+        self._threads = threads
+        self._billing = billing
+
+    async def run(self) -> None:
+        """Looks every second until cancelled."""
+        while True:
+            if not await self.once():
+                await asyncio.sleep(INTERVAL_S * random.uniform(0.75, 1.25))  # noqa: S311 -- jitter, not a secret
+
+    async def once(self) -> int:
+        """Delivers what is due; how many rows were."""
+        due = sorted(await self._outbox.due(BATCH), key=lambda row: (row.run_id, row.row.kind, row.row.seq))
+        for _, rows in groupby(due, key=lambda row: (row.run_id, row.row.kind)):
+            await self._deliver(list(rows))
+        return len(due)
+
+    async def _deliver(self, rows: list[Due]) -> None:
+        first = rows[0]
+        payload = b"".join(due.row.payload for due in rows)
+        with acting_for(str(first.account_id), run_id=str(first.run_id)):
+            try:
+                if first.row.kind == "messages":
+                    await self._threads.deliver(first.account_id, payload)
+                else:
+                    await self._billing.deliver(first.account_id, payload)
+            except MeshError as failed:
+                log.warning(
+                    "outbox.delivery_failed",
+                    run_id=str(first.run_id),
+                    kind=first.row.kind,
+                    reason=failed.reason,
+                    attempts=first.attempts,
+                )
+                return
+        await self._outbox.mark_delivered([(due.run_id, due.row.seq) for due in rows])

@@ -1,0 +1,55 @@
+"""Asks runs to stop: durable before it is answered, then a hint to the owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.agent.codec.events import encode_event
+from services.agent.codec.rows import encode_charges
+from services.agent.domain.events import RunEnded
+from services.agent.domain.run import Run
+from services.agent.errors import ReadOnlyProject
+from services.agent.ports import Hints, Owed, RunStore, Stamped
+from services.agent.use_cases.see_run import SeeRun
+
+
+class StopRun:
+    """A queued run ends in the same statement; a running one is ended by its owner."""
+
+    def __init__(self, store: RunStore, see: SeeRun, hints: Hints, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._see = see
+        self._hints = hints
+        self._now = now
+
+    async def __call__(self, account_id: UUID, run_id: UUID) -> Run:
+        """The run as it then is. Raises RunNotFound, ReadOnlyProject."""
+        run, access = await self._see(account_id, run_id)
+        if access != "owner":
+            raise ReadOnlyProject(
+                "Only its owner can stop a run of this project", params={"agent_run_id": str(run_id)}
+            )
+        return await self._stop(run, "user")
+
+    async def threads_deleted(self, thread_ids: Sequence[UUID]) -> int:
+        """Stops the live runs of deleted threads; how many there were."""
+        run_ids = await self._store.active_of_threads(thread_ids)
+        for run_id in run_ids:
+            run = await self._store.get(run_id)
+            if run is not None:
+                await self._stop(run, "deleted")
+        return len(run_ids)
+
+    async def _stop(self, run: Run, reason: str) -> Run:
+        if not run.is_active:
+            return run
+        ended = RunEnded("stopped", "Agent run stopped", reason)
+        event = encode_event(ended, 1, 1, round(self._now().timestamp() * 1000), durable=True)
+        release = encode_charges(run.account_id, run.run_id, run.thread_id, [], release=True)
+        stopped = await self._store.request_stop(
+            run.run_id, reason, Stamped(1, event.SerializeToString()), Owed("charges", release)
+        )
+        await self._hints.stop(run.run_id)
+        return stopped or run
