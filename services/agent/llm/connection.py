@@ -38,6 +38,8 @@ class Connection(asyncio.Protocol):
         self._received: list[bytes] = []
         self._received_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._silent_until = 0.0
         self._drain_timer: asyncio.TimerHandle | None = None
         self._over = True
         self._paused = False
@@ -66,8 +68,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self._lost = exc
-        if self._drain_timer is not None:
-            self._drain_timer.cancel()
+        for timer in (self._drain_timer, self._watchdog):
+            if timer is not None:
+                timer.cancel()
         self._pool.lost(self)
         self._wake()
 
@@ -85,7 +88,7 @@ class Connection(asyncio.Protocol):
         pieces = (self._http.send(head), self._http.send(h11.Data(data=body)), self._http.send(h11.EndOfMessage()))
         self._transport.write(b"".join(piece for piece in pieces if piece))
 
-    async def head(self, timeout: float | None) -> h11.Response:
+    async def head(self, timeout: float) -> h11.Response:
         """Waits for status and headers."""
         while True:
             event = self._next_event()
@@ -94,7 +97,7 @@ class Connection(asyncio.Protocol):
             if event is h11.NEED_DATA:
                 await self._more(timeout)
 
-    async def read(self, timeout: float | None) -> bytes:
+    async def read(self, timeout: float) -> bytes:
         """Waits for the next piece of the body, all that is there; empty at its end."""
         while not (piece := self._parsed()) and not self._over:
             await self._more(timeout)
@@ -164,10 +167,33 @@ class Connection(asyncio.Protocol):
         except h11.RemoteProtocolError as error:
             raise httpx.RemoteProtocolError(str(error)) from error
 
-    async def _more(self, timeout: float | None) -> None:
+    async def _more(self, timeout: float) -> None:
         if not self._received and not self.closed:
-            await self._wait(timeout)
+            waiter = self._waiter = self._loop.create_future()
+            self._watch(timeout)
+            try:
+                await waiter
+            finally:
+                self._waiter = None
         self._hand_over()
+
+    def _watch(self, timeout: float) -> None:
+        """Sees to it that the waiter does not wait longer; one timer serves many waits, since most are short."""
+        self._silent_until = self._loop.time() + timeout
+        if self._watchdog is not None and self._watchdog.when() > self._silent_until:
+            self._watchdog.cancel()
+            self._watchdog = None
+        if self._watchdog is None:
+            self._watchdog = self._loop.call_at(self._silent_until, self._bark)
+
+    def _bark(self) -> None:
+        self._watchdog = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() >= self._silent_until:
+            self._waiter.set_exception(httpx.ReadTimeout("the server was silent for too long"))
+        else:
+            self._watchdog = self._loop.call_at(self._silent_until, self._bark)
 
     def _hand_over(self) -> None:
         if not self._received and self.closed:
@@ -183,21 +209,6 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    async def _wait(self, timeout: float | None) -> None:
-        waiter = self._waiter = self._loop.create_future()
-        timer = None if timeout is None else self._loop.call_later(timeout, _expire, waiter)
-        try:
-            await waiter
-        finally:
-            self._waiter = None
-            if timer is not None:
-                timer.cancel()
-
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(httpx.ReadTimeout("the server was silent for too long"))

@@ -117,8 +117,8 @@ Action = Explain | Say | Tokens | Think | Call | Wait | Delay | Fail | Cut | Fin
 Step = tuple[Action, ...]
 
 _OPENING = re.compile(r"\[\[\s*([A-Za-z_]+)")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|)")
-_UNITS = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0})
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
+_UNITS = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0})
 _NAME = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*")
 _REASONS = ("stop", "tool_calls", "length", "content_filter")
 _decode = json.JSONDecoder().raw_decode

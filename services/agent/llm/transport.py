@@ -23,14 +23,18 @@ Origin = tuple[bytes, bytes, int | None]
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, connection: Connection, timeout: float | None) -> None:
+    def __init__(self, connection: Connection, timeout: float) -> None:
         self._connection = connection
         self._timeout = timeout
         self._left = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while piece := await self._connection.read(self._timeout):
-            yield piece
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if piece := await self._connection.read(self._timeout):
+            return piece
+        raise StopAsyncIteration
 
     def release(self) -> None:
         if not self._left:
@@ -87,7 +91,7 @@ class StreamTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends the request and waits for the head of the answer, for `extensions.timeout.read` seconds at most."""
-        timeout: float | None = request.extensions.get("timeout", {}).get("read")
+        timeout: float = request.extensions["timeout"]["read"]
         body = await request.aread()
         connection = await self._connection(request.url)
         try:

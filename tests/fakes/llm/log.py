@@ -15,9 +15,11 @@ _KEPT = 20_000
 
 @dataclass(slots=True)
 class CallRecord:
-    """One request for a completion. `request_id` is its idempotency key; `attempt` counts requests with that key."""
+    """One request for a completion. `request_id` is its idempotency key; `attempt` counts requests with that key; `connection`
+    numbers the sockets that requests came by."""
 
     call: int
+    connection: int
     request_id: str
     attempt: int
     model: str
@@ -43,13 +45,13 @@ class CallLog:
         self._records: deque[tuple[CallRecord, bytes]] = deque(maxlen=_KEPT)
         self._attempts: dict[str, int] = {}
 
-    def begin(self, request_id: str, model: str, dialect: str, body: bytes) -> CallRecord:
+    def begin(self, connection: int, request_id: str, model: str, dialect: str, body: bytes) -> CallRecord:
         """Notes a request that came in."""
         self._total += 1
         attempt = 1
         if request_id:
             attempt = self._attempts[request_id] = self._attempts.get(request_id, 0) + 1
-        record = CallRecord(self._total, request_id, attempt, model, dialect, time.time())
+        record = CallRecord(self._total, connection, request_id, attempt, model, dialect, time.time())
         self._records.append((record, body))
         return record
 

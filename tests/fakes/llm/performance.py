@@ -20,6 +20,7 @@ _HEAD = (
     b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
 )
 _LAST = b"0\r\n\r\n"
+_MOST_CHUNKS = 256
 
 
 class Performance:
@@ -45,27 +46,23 @@ class Performance:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._next: asyncio.Handle | None = None
+        self._pending: list[bytes] = []
         self._ended = False
         self._blocked = False
 
     def advance(self) -> None:
         """Goes on to the next pause, the next chunk where each is flushed, or the end."""
         self._next = None
-        pending: list[bytes] = []
         while not self._ended and self._next is None and not self._blocked:
-            move = next(self._moves, None)
-            match move:
+            match move := next(self._moves, None):
                 case bytes():
-                    pending.append(move)
-                    if self._flush_each:
-                        self._next = self._loop.call_soon(self.advance)
+                    self._write(move)
                 case script.Pause(seconds):
+                    self._flush()
                     self._next = self._loop.call_later(seconds, self.advance)
                 case _:
-                    self._ended = True
-        self._write(pending)
-        if self._ended:
-            self._end(broken=isinstance(move, script.Broken))
+                    self._flush()
+                    self._end(broken=move is not None)
 
     def block(self) -> None:
         """The client reads too slowly."""
@@ -85,13 +82,23 @@ class Performance:
             self._ended = True
             self._record.disconnected_at = time.time()
 
-    def _write(self, pending: list[bytes]) -> None:
-        if pending:
-            if self._record.first_byte_at is None:
-                self._record.first_byte_at = time.time()
-            self._transport.write(b"".join(pending))
+    def _write(self, chunk: bytes) -> None:
+        self._pending.append(chunk)
+        if self._flush_each:
+            self._flush()
+            self._next = self._loop.call_soon(self.advance)
+        elif len(self._pending) >= _MOST_CHUNKS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._record.first_byte_at = self._record.first_byte_at or time.time()
+            written = b"".join(self._pending)
+            self._pending.clear()
+            self._transport.write(written)
 
     def _end(self, *, broken: bool) -> None:
+        self._ended = True
         if broken:
             self._transport.close()
             return

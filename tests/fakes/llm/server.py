@@ -36,6 +36,7 @@ class FakeLlm:
     flush_each: bool = False
     log: CallLog = field(default_factory=CallLog)
     url: str = ""
+    connections: int = 0
 
 
 class Connection(asyncio.Protocol):
@@ -48,6 +49,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._fake.connections += 1
+        self._number = self._fake.connections
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._current is not None:
@@ -97,7 +100,7 @@ class Connection(asyncio.Protocol):
         dialect = DIALECTS.get(request["model"].rpartition(":")[2], DIALECTS["plain"])
         refusal = self._refusal(headers, request, dialect)
         request_id = headers.get(b"idempotency-key", b"").strip().decode() if refusal is None else ""
-        record = self._fake.log.begin(request_id, request["model"], dialect.name, body)
+        record = self._fake.log.begin(self._number, request_id, request["model"], dialect.name, body)
         if refusal is not None:
             record.status = refusal[0]
             self._answer(refusal[0], orjson.dumps(refusal[1]))
