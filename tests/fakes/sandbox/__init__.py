@@ -1,0 +1,1 @@
+"""A sandbox service without a sandbox: plain processes and a plain directory per project, behind the real RPCs."""
