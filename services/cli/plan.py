@@ -1,7 +1,7 @@
 """Which parts a mesh has and what each is told: the one file that knows the whole of it.
 
 Layers, for stopping: 0 storage, 1 threads, billing, sandbox, 2 tools, 3 agent, 4 edge, 5 Envoy. All services start
-together once storage is healthy: their channels find each other when they are there.
+together once storage is healthy: their channels find each other when they are there. Envoy opens the door last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 
 from .config import Settings
 from .embedded.account import unprivileged_account
-from .embedded.envoy import EmbeddedEnvoy
 from .embedded.postgres import EmbeddedPostgres
 from .embedded.redis import EmbeddedRedis
 from .errors import CliError
@@ -79,7 +78,7 @@ class Plan:
         storage = tuple(embedded.part() for embedded in (self._postgres, self._redis) if embedded)
         needs = frozenset(part.name for part in storage)
         services = tuple(self._service(process, ports, needs) for process in self._processes)
-        return (*storage, *services, self._envoy(ports).part())
+        return (*storage, *services, self._envoy(ports, frozenset(part.name for part in services)))
 
     def environment(self, ports: Mapping[str, int]) -> dict[str, str]:
         """What every process of the mesh is told."""
@@ -98,10 +97,18 @@ class Plan:
             final_codes=_BAD_CONFIGURATION,
         )
 
-    def _envoy(self, ports: Mapping[str, int]) -> EmbeddedEnvoy:
-        env = self.environment(ports) | {"MESH_ENVOY_ADMIN_PORT": str(ports[_ENVOY_ADMIN])}
-        address = public_address(self._settings.mesh_http_port)
-        return EmbeddedEnvoy(self._data, env, address, _ENVOY_LAYER)
+    def _envoy(self, ports: Mapping[str, int], services: frozenset[str]) -> Part:
+        """The gateway renders the configuration and becomes Envoy; its first look finds every service healthy."""
+        config = self._data.run / "envoy.json"
+        return Part(
+            name="envoy",
+            argv=(sys.executable, "-m", "services.gateway", "envoy", "--out", str(config)),
+            env=self.environment(ports) | {"MESH_ENVOY_ADMIN_PORT": str(ports[_ENVOY_ADMIN])},
+            probe=f"{public_address(self._settings.mesh_http_port)}/v1/health",
+            needs=services,
+            layer=_ENVOY_LAYER,
+            final_codes=_BAD_CONFIGURATION,
+        )
 
     def _targets(self, ports: Mapping[str, int]) -> dict[str, str]:
         addressed = ((process.target, ports[process.name]) for process in self._processes if process.target)
