@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import suppress
 from typing import TextIO
 
 from rich.style import Style
@@ -43,8 +44,9 @@ class Terminal:
 
     def close(self) -> None:
         """Show what waits, for a moment; a terminal that stands still is left."""
-        self._queue.put(None) if not self._queue.full() else None
-        self._thread.join(_LAST_WORDS)
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
+            self._thread.join(_LAST_WORDS)
 
     def _put(self, text: str) -> None:
         try:
