@@ -1,0 +1,1 @@
+"""The ports of threads over other services' stubs."""

@@ -1,0 +1,1 @@
+"""Where threads keeps what it owns."""

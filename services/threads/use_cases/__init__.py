@@ -1,0 +1,1 @@
+"""What threads does, one verb a file."""
