@@ -16,6 +16,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import CliError
+
 _ROOTS_HOME = Path("/var/lib/mesh")
 _LONGEST_SOCKET_DIR = 85  # a UNIX socket's path has 107 bytes, and ".s.PGSQL.5432.lock" comes on top
 
@@ -75,8 +77,14 @@ class DataDir:
 
 
 def private_folder(path: Path, owner: tuple[int, int] | None = None) -> Path:
-    """A folder that only its owner may enter. Refuses one that belongs to somebody else already."""
+    """A folder that only its owner (user and group; None: the caller) may enter.
+
+    Refuses a link and a folder of somebody else's: below the temporary folder, anybody could have put it there.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    user = os.geteuid() if owner is None else owner[0]
+    if path.is_symlink() or path.stat().st_uid not in {os.geteuid(), user}:
+        raise CliError(f"{path} belongs to somebody else; remove it or choose another MESH_DATA_DIR")
     if owner is not None:
         os.chown(path, *owner)
     path.chmod(0o700)

@@ -45,7 +45,7 @@ class Terminal:
     def close(self) -> None:
         """Show what waits, for a moment; a terminal that stands still is left."""
         with suppress(queue.Full):
-            self._queue.put_nowait(None)
+            self._queue.put(None, timeout=_LAST_WORDS)
             self._thread.join(_LAST_WORDS)
 
     def _put(self, text: str) -> None:

@@ -29,8 +29,9 @@ async def _stop(state: MeshState, timeout: float) -> None:
         state.supervisor.send(signal.SIGTERM)
         if not await state.supervisor.ended(timeout):
             state.supervisor.send(signal.SIGKILL)
+            await end_leftovers(state)
         typer.echo("stopped")
-    elif not (left := await end_leftovers(state)):
-        typer.echo("no mesh is running here")
-    else:
+    elif left := await end_leftovers(state):
         typer.echo("ended what a mesh that was cut off had left: " + ", ".join(left))
+    else:
+        typer.echo("no mesh is running here")

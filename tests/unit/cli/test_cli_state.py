@@ -6,9 +6,12 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
+from services.cli.errors import CliError
 from services.cli.identity import ProcessId
 from services.cli.keyring import developer_id, jwt_secret
-from services.cli.layout import DataDir, default_root
+from services.cli.layout import DataDir, default_root, private_folder
 from services.cli.state import MeshState, PartState, PartStatus, Phase, load, lock, save
 
 
@@ -66,3 +69,13 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     assert (jwt_secret(tmp_path), developer_id(tmp_path)) == (secret, developer)
     assert len(secret) >= 32
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "sockets").symlink_to(elsewhere)
+
+    with pytest.raises(CliError, match="belongs to somebody else"):
+        private_folder(tmp_path / "sockets")
+    assert stat.S_IMODE(private_folder(tmp_path / "own").stat().st_mode) == 0o700
