@@ -39,7 +39,8 @@ class FakeProcess:
             start_new_session=True,
         )
         self.state.state = "running"
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         try:
             async with asyncio.timeout(timeout_s):
                 await asyncio.gather(

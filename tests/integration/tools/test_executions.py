@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from mesh.tools.v1 import tools_pb2 as pb
 
-from services.kit.errors import MeshError
+from services.kit.errors import MeshError, NotFound
 from tests.integration.tools.world import Run, World, collect, until_output
 
 RELEASE = "while [ ! -e go ]; do sleep 0.02; done"
@@ -15,6 +16,14 @@ RELEASE = "while [ ! -e go ]; do sleep 0.02; done"
 
 def release(world: World, run: Run) -> None:
     (world.sandbox.workspace(run.project_id) / "go").touch()
+
+
+async def until_begun(run: Run) -> None:
+    """Until the row of the run's first call is there."""
+    while True:
+        with suppress(NotFound):
+            await run.stub.GetExecution(pb.GetExecutionRequest(key=run.key()))
+            return
 
 
 async def test_pure_call_answers_with_its_result(run: Run) -> None:
@@ -125,13 +134,7 @@ async def test_cancelled_unknown_key_refuses_a_late_start(world: World, run: Run
 
 async def test_cancel_of_a_waiting_call_ends_it_at_once(run: Run) -> None:
     waiting = asyncio.create_task(run.call("wait", {"seconds": 300}))
-    state = pb.GetExecutionRequest(key=run.key())
-    while True:
-        try:
-            await run.stub.GetExecution(state)
-            break
-        except MeshError as missing:
-            assert missing.reason == "EXECUTION_NOT_FOUND"
+    await until_begun(run)
     assert (await run.cancel()).outcome == "cancelled"
     assert (await waiting).result.outcome == "cancelled"
 

@@ -78,7 +78,7 @@ class Run:
         return (await self.stub.CancelExecution(request)).result
 
 
-async def collect(stream: AsyncIterator[pb.ExecuteToolResponse]) -> Answer:
+async def collect(stream: Any) -> Answer:
     """Reads a stream to its end, and checks its form: output, then one result."""
     answer, results = Answer(), 0
     async for response in stream:
@@ -123,7 +123,7 @@ class World:
 
     def run_at(self, address: str, run: Run | None = None, scopes: tuple[str, ...] = ("tools",)) -> Run:
         """A new run that calls the service at an address, or the same one calling from there."""
-        ids = run or Run(None)  # type: ignore[arg-type] -- only its ids are taken
+        ids = run or Run(tools_pb2_grpc.ToolsInternalStub(grpc.aio.insecure_channel("unused")))
         caller = Caller("service", account_id=ids.account_id, run_id=ids.run_id, scopes=frozenset(scopes))
         channel = open_as(address, service_token(self.directory / "keys", "agent", "tools", caller))
         self.channels.append(channel)
@@ -140,4 +140,4 @@ async def open_world(directory: Path, database_url: str) -> AsyncIterator[World]
             yield world
         finally:
             for channel in world.channels:
-                await channel.close()
+                await channel.close(None)
