@@ -125,31 +125,32 @@ class Supervisor:
     async def _keep(self, part: Part) -> None:
         for need in sorted(part.needs):
             await self._ready[need].wait()
+        began = self._time.now()
         await part.prepare()
         deaths = Deaths(self._policy)
         while True:
-            ended = await self._live(part)
+            ended = await self._live(part, began)
             pause = deaths.record(self._time.now())
             if pause is None or ended.code in part.final_codes:
                 raise self._hopeless(part, ended, deaths)
             self._watcher.died(part, str(ended), pause, deaths.recent)
             await self._time.sleep(pause)
+            began = self._time.now()
 
-    async def _live(self, part: Part) -> Exit:
+    async def _live(self, part: Part, began: float) -> Exit:
         """One life of a part."""
         process = await self._spawn(part)
         self._running[part.name] = process
         self._watcher.starting(part, process.identity)
         async with asyncio.TaskGroup() as group:
-            health = group.create_task(self._see_to_health(part, process), name=f"{part.name} health")
+            health = group.create_task(self._see_to_health(part, process, began), name=f"{part.name} health")
             ended = await process.wait()
             health.cancel()
         del self._running[part.name]
         return ended
 
-    async def _see_to_health(self, part: Part, process: Running) -> None:
+    async def _see_to_health(self, part: Part, process: Running, began: float) -> None:
         """Wait for its health; one that takes too long is ended."""
-        began = self._time.now()
         for pause in _probing():
             if await self._probe(part.probe):
                 self._watcher.healthy(part, self._time.now() - began)
