@@ -1,0 +1,58 @@
+"""Wake-ups between processes, by Redis PUBLISH: they save time and may be lost.
+
+One channel for each kind, heard by every worker: work and stops are rare beside tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from uuid import UUID
+
+from services.kit.redis import CacheUnavailable, Redis, neutral_errors
+
+_WORK = "agent:hints:work"
+_STOP = "agent:hints:stop"
+_LISTEN_S = 10.0
+_PAUSE_S = 0.25
+
+
+class Hints:
+    """Gives and hears hints. Redis being away is no error here: sweep and heartbeat find everything."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def work(self) -> None:
+        """A run may be claimable."""
+        await self._publish(_WORK, b"")
+
+    async def stop(self, run_id: UUID) -> None:
+        """A run was asked to stop."""
+        await self._publish(_STOP, run_id.bytes)
+
+    async def works(self) -> AsyncIterator[None]:
+        """One item whenever there may be work; forever."""
+        async for _ in self._listen(_WORK):
+            yield
+
+    async def stops(self) -> AsyncIterator[UUID]:
+        """Runs that were asked to stop; forever."""
+        async for data in self._listen(_STOP):
+            yield UUID(bytes=data)
+
+    async def _publish(self, channel: str, data: bytes) -> None:
+        with suppress(CacheUnavailable), neutral_errors():
+            await self._client.publish(channel, data)
+
+    async def _listen(self, channel: str) -> AsyncIterator[bytes]:
+        while True:
+            with suppress(CacheUnavailable), neutral_errors():
+                async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+                    await subscription.subscribe(channel)
+                    while True:
+                        message = await subscription.get_message(timeout=_LISTEN_S)
+                        if message is not None:
+                            yield message["data"]
+            await asyncio.sleep(_PAUSE_S)
