@@ -1,8 +1,8 @@
-"""What the agent needs of others: its store, its neighbours, its model, its stream. Obligations are in the docstrings."""
+"""What the agent needs of others: its store, its neighbours, its stream. Obligations are in the docstrings."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -208,6 +208,9 @@ class OutboxStore(Protocol):
     async def mark_delivered(self, rows: Sequence[tuple[UUID, int]]) -> None:
         """They were acknowledged."""
 
+    async def prune(self, retention_days: float, limit: int) -> int:
+        """Deletes what so many runs, ended so long ago and owing nothing, left; how many there were."""
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadRef:
@@ -307,7 +310,7 @@ class Tools(Protocol):
     async def catalogue(self) -> dict[str, ToolFunction]:
         """The functions by name; believed for a minute."""
 
-    def execute(self, request: ToolCallRequest) -> AsyncIterator[str | ToolOutcome]:
+    def execute(self, request: ToolCallRequest) -> AsyncGenerator[str | ToolOutcome, None]:
         """Attaches to the execution: output pieces, then one outcome. Leaving it does not stop the execution."""
 
     async def cancel(self, key: str, epoch: int) -> None:

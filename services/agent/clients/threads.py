@@ -55,9 +55,7 @@ class ThreadsClient:
         if known and now - known[0] < ACCESS_TTL_S:
             return known[1]
         reply = await self._stub.CheckAccess(
-            threads_pb2.CheckAccessRequest(
-                account_id=str(account_id) if account_id else "", thread_id=str(thread_id)
-            ),
+            threads_pb2.CheckAccessRequest(account_id=str(account_id) if account_id else "", thread_id=str(thread_id)),
             timeout=5,
         )
         if len(self._access) >= ACCESS_CACHE:

@@ -40,7 +40,9 @@ def _message(run: Run, row: MessageRow) -> threads_pb2.Message:
     )
 
 
-def encode_charges(account_id: UUID, run_id: UUID, thread_id: UUID, charges: Iterable[Charge], *, release: bool) -> bytes:
+def encode_charges(
+    account_id: UUID, run_id: UUID, thread_id: UUID, charges: Iterable[Charge], *, release: bool
+) -> bytes:
     """A serialized billing.SettleRunRequest; `release` voids what is left of the run's holds."""
     return billing_pb2.SettleRunRequest(
         account_id=str(account_id),

@@ -87,6 +87,11 @@ def encode_model(model: ModelInfo) -> runs_pb2.Model:
     )
 
 
+def stream_header(run: Run) -> bytes:
+    """The serialized WatchRunResponse that opens a stream."""
+    return runs_pb2.WatchRunResponse(run_id=str(run.run_id), thread_id=str(run.thread_id)).SerializeToString()
+
+
 def decode_page_token(token: str) -> int | None:
     """The turn before which a page begins."""
     if not token:

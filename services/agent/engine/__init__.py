@@ -2,6 +2,6 @@
 
 Who is who: `StatelessCoordinator` claims and supervises; `Heartbeat` keeps the leases, on a thread of its own;
 `AgentRunner` is the run loop; `ContextManager` and `PromptManager` make what the model is shown; `ResponseProcessor`
-reads its answer; `ToolManager` executes its calls; `RunLog` is the one way in which a run writes; `Courier` delivers what
-it owes.
+reads its answer; `ToolManager` executes its calls; `RunLog` is the one way in which a run writes; `Courier` delivers
+what it owes.
 """

@@ -52,24 +52,26 @@ def paired(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The messages without calls that have no result, or results that have no call: providers refuse those."""
     answered = {message.get("tool_call_id") for message in messages if message.get("role") == "tool"}
     asked = {
-        call.get("id")
-        for message in messages
-        for call in message.get("tool_calls") or ()
-        if call.get("id") in answered
+        call.get("id") for message in messages for call in message.get("tool_calls") or () if call.get("id") in answered
     }
     kept: list[dict[str, Any]] = []
     for message in messages:
         if message.get("role") == "tool" and message.get("tool_call_id") not in asked:
             continue
         if message.get("tool_calls"):
-            calls = [call for call in message["tool_calls"] if call.get("id") in asked]
-            message = {key: value for key, value in message.items() if key != "tool_calls"}
-            if calls:
-                message["tool_calls"] = calls
-            elif not message.get("content"):
-                continue
-        kept.append(message)
+            kept += answered_part(message, asked)
+        else:
+            kept.append(message)
     return kept
+
+
+def answered_part(message: dict[str, Any], asked: set[Any]) -> list[dict[str, Any]]:
+    """An answer with those of its calls that have a result; nothing, where nothing is left."""
+    calls = [call for call in message["tool_calls"] if call.get("id") in asked]
+    rest = {key: value for key, value in message.items() if key != "tool_calls"}
+    if calls:
+        return [{**rest, "tool_calls": calls}]
+    return [rest] if rest.get("content") else []
 
 
 def step_key(run_id: UUID, step_no: int) -> str:

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 class Listening(Protocol):
     """Hints on their way in."""
 
-    def work(self) -> AsyncIterator[None]:
+    def works(self) -> AsyncIterator[None]:
         """A run may be claimable."""
 
     def stops(self) -> AsyncIterator[UUID]:
@@ -106,9 +106,7 @@ class StatelessCoordinator:
 
     async def _claim(self, free: int) -> list[Claim]:
         try:
-            return await self._parts.ownership.claim(
-                self.owner, self._ttl_s, min(free, 16), self._heartbeat.may_steal
-            )
+            return await self._parts.ownership.claim(self.owner, self._ttl_s, min(free, 16), self._heartbeat.may_steal)
         except Unavailable:
             return []
 
@@ -165,7 +163,7 @@ class StatelessCoordinator:
             held[0].interrupt.trigger("deleted" if reason == "deleted" else "user")
 
     async def _hear_work(self, listening: Listening) -> None:
-        async for _ in listening.work():
+        async for _ in listening.works():
             self._wake.set()
 
     async def _hear_stops(self, listening: Listening) -> None:

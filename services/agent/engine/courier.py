@@ -123,7 +123,7 @@ class Courier:
         self._lanes[row.kind].hold(row)
 
     async def messages_settled(self, timeout: float | None) -> bool:
-        """Whether threads has acknowledged all rows; waits at most so many seconds for it, None: as long as it takes."""
+        """Whether threads has acknowledged all rows, within so many seconds; None: as long as it takes."""
         return await self._lanes["messages"].settled(timeout)
 
     async def charges_settled(self, timeout: float) -> bool:

@@ -94,7 +94,11 @@ class Execution:
         claim, parts = self.claim, self._parts
         main = asyncio.current_task()
         assert main is not None
-        publisher = parts.publisher(claim, tasks, main.cancel)
+
+        def fenced() -> None:
+            main.cancel()
+
+        publisher = parts.publisher(claim, tasks, fenced)
         courier = Courier(
             (claim.run_id, claim.run.account_id, claim.epoch),
             parts.threads,

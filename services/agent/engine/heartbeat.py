@@ -90,9 +90,10 @@ class Heartbeat:
         thread = threading.Thread(target=self._beat_forever, args=(loop,), name="heartbeat", daemon=True)
         thread.start()
         try:
-            while True:
+            while thread.is_alive():
                 self._progress = time.monotonic()
                 await asyncio.sleep(self._settings.interval_s / 2)
+            raise RuntimeError("the heartbeat's thread died")  # the supervisor starts another
         finally:
             self._leaving.set()
 

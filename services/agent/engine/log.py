@@ -1,4 +1,4 @@
-"""The one way in which a run writes: ids for its events, one fenced statement, what it owes, then the events to viewers.
+"""The one way in which a run writes: ids for its events, one fenced statement, what it owes, then events to viewers.
 
 Writes of a run come one after the other. A write repeats while Postgres is away, holding what was paid for; whether one
 that broke off had happened is told by its own rows: the ids of its events are unique.
@@ -31,7 +31,12 @@ class RunLog:
     """A run's writes."""
 
     def __init__(
-        self, run: Run, journal: JournalStore, publisher: Publisher, courier: Courier, fresh: Callable[[], Awaitable[None]]
+        self,
+        run: Run,
+        journal: JournalStore,
+        publisher: Publisher,
+        courier: Courier,
+        fresh: Callable[[], Awaitable[None]],
     ) -> None:
         self._run = run
         self._fence = Fence(run.run_id, run.epoch, run.account_id)
@@ -77,9 +82,7 @@ class RunLog:
         if charge:
             owed.append(self._charges([charge], release=last))
         self._released = self._released or (last and charge is not None)
-        await self._write(
-            lambda w: self._journal.finish_step(self._fence, step, planned, dropped, w), events, owed
-        )
+        await self._write(lambda w: self._journal.finish_step(self._fence, step, planned, dropped, w), events, owed)
 
     async def finish_calls(
         self, calls: Sequence[CallRecord], events: Sequence[RunEvent], rows: Sequence[MessageRow]
@@ -106,9 +109,7 @@ class RunLog:
 
     def _charges(self, charges: Sequence[Charge], *, release: bool) -> Owed:
         run = self._run
-        return Owed(
-            "charges", encode_charges(run.account_id, run.run_id, run.thread_id, charges, release=release)
-        )
+        return Owed("charges", encode_charges(run.account_id, run.run_id, run.thread_id, charges, release=release))
 
     async def _write(
         self, write: Callable[[Writes], Awaitable[int]], events: Sequence[RunEvent], owed: Sequence[Owed]

@@ -62,7 +62,9 @@ class Answer:
 class ResponseProcessor:
     """One answer. `on_call` hears of each call once, as soon as its arguments are a JSON object."""
 
-    def __init__(self, message_id: UUID, emit: Callable[[RunEvent], None], on_call: Callable[[Call, Answer], None]) -> None:
+    def __init__(
+        self, message_id: UUID, emit: Callable[[RunEvent], None], on_call: Callable[[Call, Answer], None]
+    ) -> None:
         self.answer = Answer()
         self._message_id = str(message_id)
         self._emit = emit

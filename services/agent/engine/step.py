@@ -173,9 +173,7 @@ class StepRunner:
         tools.resume(calls)
         return await self._commit(step, answer, tools, [])
 
-    async def _commit(
-        self, step: StepRecord, answer: Answer, tools: ToolManager, dropped: list[int]
-    ) -> StepRecord:
+    async def _commit(self, step: StepRecord, answer: Answer, tools: ToolManager, dropped: list[int]) -> StepRecord:
         usage, reason = answer.usage, answer.finish_reason or "stop"
         assert usage is not None
         calls = tools.records
@@ -237,9 +235,7 @@ class StepRunner:
     def _finish_frame(self, step: StepRecord, events: list[RunEvent], rows: list[MessageRow]) -> None:
         finish_id, reason = self._state.new_id(), step.finish_reason or "stop"
         events.append(StepFinished(str(finish_id), reason, tools_executed=False, step=step.step_no))
-        rows.append(
-            status_row(finish_id, self._claim.run_id, "finish", finish_reason=reason, tools_executed=False)
-        )
+        rows.append(status_row(finish_id, self._claim.run_id, "finish", finish_reason=reason, tools_executed=False))
 
     async def _with_calls(
         self, step: StepRecord, body: Callable[[ToolManager], Awaitable[StepRecord]]
@@ -315,5 +311,3 @@ def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     for error in group.exceptions:
         leaves.append(first_of(error) if isinstance(error, BaseExceptionGroup) else error)
     return next((leaf for leaf in leaves if isinstance(leaf, Fenced)), leaves[0])
-
-

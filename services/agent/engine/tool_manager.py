@@ -239,9 +239,7 @@ class ToolManager:
             finish_id = self._new_id()
             reason = self._step.finish_reason or "tool_calls"
             events.append(StepFinished(str(finish_id), reason, tools_executed=True, step=self._step.step_no))
-            rows.append(
-                status_row(finish_id, self._claim.run_id, "finish", finish_reason=reason, tools_executed=True)
-            )
+            rows.append(status_row(finish_id, self._claim.run_id, "finish", finish_reason=reason, tools_executed=True))
         await self._log.finish_calls([record], events, rows)
 
     def _done(self, record: CallRecord, outcome: ToolOutcome) -> CallRecord:

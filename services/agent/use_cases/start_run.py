@@ -102,7 +102,11 @@ class StartRun:
                 return self._repeated(start, admission)
             agent = await self._agent(start, admission)
             thread = await self._threads.ensure(
-                start.account_id, thread_id, start.project_id, start.thread_id is None or start.optimistic, _title(start)
+                start.account_id,
+                thread_id,
+                start.project_id,
+                start.thread_id is None or start.optimistic,
+                _title(start),
             )
             if admission.queued_in_thread >= QUEUE_LIMIT:
                 raise ThreadQueueFull(
@@ -194,5 +198,3 @@ def _title(start: Start) -> str:
     """A project's first name: the beginning of the first message."""
     line = " ".join(start.prompt.split())
     return line[:60] or "New Project"
-
-

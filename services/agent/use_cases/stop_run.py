@@ -28,9 +28,7 @@ class StopRun:
         """The run as it then is. Raises RunNotFound, ReadOnlyProject."""
         run, access = await self._see(account_id, run_id)
         if access != "owner":
-            raise ReadOnlyProject(
-                "Only its owner can stop a run of this project", params={"agent_run_id": str(run_id)}
-            )
+            raise ReadOnlyProject("Only its owner can stop a run of this project", params={"agent_run_id": str(run_id)})
         return await self._stop(run, "user")
 
     async def threads_deleted(self, thread_ids: Sequence[UUID]) -> int:

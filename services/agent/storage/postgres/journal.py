@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.agent.domain.journal import CallRecord, Journal, OwedRow, StepRecord
 from services.agent.domain.run import Ending
 from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import Fence, Writes
-from services.kit.postgres import Database
+from services.kit.postgres import Database, Record
 
 # $1 run, $2 epoch, $3 n[], $4 payload[], $5 kind[], $6 payload[], $7 account: the rows that every write may carry.
 ROWS = """
@@ -136,8 +135,12 @@ class PostgresJournal:
         self._database = database
 
     async def load(self, run_id: UUID) -> Journal:
-        steps = await self._database.fetch(f"SELECT {STEP_COLUMNS} FROM steps WHERE run_id = $1 ORDER BY step_no", run_id)
-        calls = await self._database.fetch(f"SELECT {CALL_COLUMNS} FROM calls WHERE run_id = $1 ORDER BY step_no, ordinal", run_id)
+        steps = await self._database.fetch(
+            f"SELECT {STEP_COLUMNS} FROM steps WHERE run_id = $1 ORDER BY step_no", run_id
+        )
+        calls = await self._database.fetch(
+            f"SELECT {CALL_COLUMNS} FROM calls WHERE run_id = $1 ORDER BY step_no, ordinal", run_id
+        )
         owed = await self._database.fetch(
             "SELECT seq, kind, payload FROM outbox WHERE run_id = $1 AND delivered_at IS NULL ORDER BY seq", run_id
         )
@@ -196,9 +199,7 @@ class PostgresJournal:
 
     async def finish_run(self, fence: Fence, ending: Ending, writes: Writes) -> bool:
         error = ending.message if ending.status == "failed" else None
-        row = await self._write(
-            FINISH_RUN, fence, writes, ending.status, error, ending.error_code, ending.reason
-        )
+        row = await self._write(FINISH_RUN, fence, writes, ending.status, error, ending.error_code, ending.reason)
         if row is None:
             raise Fenced
         return bool(row["more"])
@@ -229,7 +230,7 @@ class PostgresJournal:
         base: int = row["base"]
         return base
 
-    async def _write(self, statement: str, fence: Fence, writes: Writes, *values: object) -> Mapping[str, Any] | None:
+    async def _write(self, statement: str, fence: Fence, writes: Writes, *values: object) -> Record | None:
         return await self._database.fetchrow(
             statement,
             fence.run_id,
@@ -257,7 +258,7 @@ def call_arrays(calls: Sequence[CallRecord]) -> tuple[list[object], ...]:
     )
 
 
-def decode_step(row: Mapping[str, Any]) -> StepRecord:
+def decode_step(row: Record) -> StepRecord:
     """A row of steps."""
     return StepRecord(
         step_no=row["step_no"],
@@ -275,7 +276,7 @@ def decode_step(row: Mapping[str, Any]) -> StepRecord:
     )
 
 
-def decode_call(row: Mapping[str, Any]) -> CallRecord:
+def decode_call(row: Record) -> CallRecord:
     """A row of calls."""
     return CallRecord(
         step_no=row["step_no"],

@@ -31,6 +31,25 @@ FROM unnest($1::uuid[], $2::bigint[]) AS done (run_id, seq)
 WHERE outbox.run_id = done.run_id AND outbox.seq = done.seq AND outbox.delivered_at IS NULL
 """
 
+PRUNE = """
+WITH old AS (
+    SELECT run_id FROM runs
+    WHERE completed_at < now() - $1 * interval '1 day'
+      AND EXISTS (SELECT 1 FROM events WHERE events.run_id = runs.run_id)
+      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.run_id = runs.run_id AND delivered_at IS NULL)
+    ORDER BY completed_at LIMIT $2
+), forgotten_events AS (
+    DELETE FROM events USING old WHERE events.run_id = old.run_id
+), forgotten_steps AS (
+    DELETE FROM steps USING old WHERE steps.run_id = old.run_id
+), forgotten_calls AS (
+    DELETE FROM calls USING old WHERE calls.run_id = old.run_id
+), forgotten_rows AS (
+    DELETE FROM outbox USING old WHERE outbox.run_id = old.run_id
+)
+SELECT count(*) FROM old
+"""
+
 
 class PostgresOutbox:
     """OutboxStore in Postgres."""
@@ -47,3 +66,7 @@ class PostgresOutbox:
 
     async def mark_delivered(self, rows: Sequence[tuple[UUID, int]]) -> None:
         await self._database.execute(MARK, [run_id for run_id, _ in rows], [seq for _, seq in rows])
+
+    async def prune(self, retention_days: float, limit: int) -> int:
+        count: int = await self._database.fetchval(PRUNE, retention_days, limit)
+        return count

@@ -12,22 +12,23 @@ from services.kit.postgres import Database, UniqueViolation
 # A lease that ran out while Postgres itself was away says nothing about its owner: for one ttl after the server's start
 # nobody steals. A run without an owner was given back and is free at once.
 CLAIM = f"""
-WITH candidate AS (
-    (SELECT run_id FROM runs
-      WHERE status = 'running' AND attempt < {ATTEMPT_LIMIT}
-        AND (owner IS NULL
-             OR ($4 AND lease_until < now() AND now() > pg_postmaster_start_time() + $2 * interval '1 second'))
-      LIMIT $3 FOR UPDATE SKIP LOCKED)
-    UNION ALL
-    (SELECT run_id FROM runs AS queued
-      WHERE status = 'queued'
-        AND NOT EXISTS (SELECT 1 FROM runs AS active
-                         WHERE active.thread_id = queued.thread_id AND active.status IN ('running', 'waiting'))
-        AND NOT EXISTS (SELECT 1 FROM runs AS ahead
-                         WHERE ahead.thread_id = queued.thread_id AND ahead.status = 'queued'
-                           AND ahead.turn < queued.turn)
-      ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-    LIMIT $3
+WITH orphan AS (
+    SELECT run_id FROM runs
+    WHERE status = 'running' AND attempt < {ATTEMPT_LIMIT}
+      AND (owner IS NULL
+           OR ($4 AND lease_until < now() AND now() > pg_postmaster_start_time() + $2 * interval '1 second'))
+    LIMIT $3 FOR UPDATE SKIP LOCKED
+), head AS (
+    SELECT run_id FROM runs AS queued
+    WHERE status = 'queued'
+      AND NOT EXISTS (SELECT 1 FROM runs AS active
+                       WHERE active.thread_id = queued.thread_id AND active.status IN ('running', 'waiting'))
+      AND NOT EXISTS (SELECT 1 FROM runs AS ahead
+                       WHERE ahead.thread_id = queued.thread_id AND ahead.status = 'queued'
+                         AND ahead.turn < queued.turn)
+    ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED
+), candidate AS (
+    SELECT run_id FROM orphan UNION ALL SELECT run_id FROM head LIMIT $3
 )
 UPDATE runs SET status = 'running', owner = $1, epoch = epoch + 1, attempt = attempt + 1,
                 lease_until = now() + $2 * interval '1 second', started_at = coalesce(started_at, now())

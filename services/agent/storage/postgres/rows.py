@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 from uuid import UUID
 
 from services.agent.domain.run import Claim, Price, Run, RunSpec
+from services.kit.postgres import Record
 
 RUN_COLUMNS = (
     "run_id, account_id, thread_id, project_id, agent_id, agent_version_id, turn, model, status, epoch, created_at,"
@@ -16,7 +15,7 @@ RUN_COLUMNS = (
 )
 
 
-def decode_run(row: Mapping[str, Any]) -> Run:
+def decode_run(row: Record) -> Run:
     """A row with RUN_COLUMNS."""
     return Run(
         run_id=row["run_id"],
@@ -52,7 +51,7 @@ def decode_spec(text: str) -> RunSpec:
     return RunSpec(**values)
 
 
-def decode_claim(row: Mapping[str, Any]) -> Claim:
+def decode_claim(row: Record) -> Claim:
     """A row of the claim statement."""
     return Claim(
         run=decode_run(row),

@@ -1,0 +1,208 @@
+"""The only file that knows everything: what each role is made of.
+
+`api` admits runs and serves viewers, `worker` executes runs, `all` is both in one process.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Literal
+from uuid import uuid4
+
+from mesh.agent.v1.runs_pb2_grpc import add_AgentInternalServicer_to_server, add_AgentRunsServicer_to_server
+
+from services.agent.clients import billing as billing_client
+from services.agent.clients import threads as threads_client
+from services.agent.clients import tools as tools_client
+from services.agent.config import Settings
+from services.agent.domain.run import Claim, Run, RunSpec
+from services.agent.engine.conversation import ContextManager, PromptManager
+from services.agent.engine.coordinator import StatelessCoordinator
+from services.agent.engine.execution import Parts
+from services.agent.engine.heartbeat import HeartbeatSettings
+from services.agent.engine.policy import ToolPolicy
+from services.agent.llm.registry import ModelRegistry, ModelSettings
+from services.agent.policy import POLICY, WORKER_POLICY
+from services.agent.servicer import AgentInternalServicer, AgentRunsServicer
+from services.agent.storage.postgres.events import PostgresEvents
+from services.agent.storage.postgres.journal import PostgresJournal
+from services.agent.storage.postgres.leases import PostgresLeases
+from services.agent.storage.postgres.outbox import PostgresOutbox
+from services.agent.storage.postgres.ownership import PostgresOwnership
+from services.agent.storage.postgres.runs import PostgresRuns
+from services.agent.stream.hints import Hints
+from services.agent.stream.hub import Hub
+from services.agent.stream.publisher import RunPublisher
+from services.agent.stream.raw import AnsweringBytes
+from services.agent.stream.reader import Reader
+from services.agent.stream.tail import Tail
+from services.agent.stream.wire import Wire
+from services.agent.use_cases.list_runs import ListRuns
+from services.agent.use_cases.mark_delivered import DeliveredMarks
+from services.agent.use_cases.opening import Opening
+from services.agent.use_cases.prune import Prune
+from services.agent.use_cases.relay_outbox import RelayOutbox
+from services.agent.use_cases.see_run import SeeRun
+from services.agent.use_cases.start_run import StartRun, StartSettings
+from services.agent.use_cases.stop_run import StopRun
+from services.agent.use_cases.watch_run import WatchRun
+from services.kit.channels import open_channels
+from services.kit.clock import SystemClock
+from services.kit.lifecycle import Build
+from services.kit.migrations import prepare_schema
+from services.kit.postgres import Database, open_database
+from services.kit.redis import open_redis
+from services.kit.server import Server
+from services.kit.tasks import Supervisor
+
+Role = Literal["api", "worker", "all"]
+MIGRATIONS = "services.agent.storage.migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What both roles stand on."""
+
+    settings: Settings
+    clock: SystemClock
+    database: Database
+    tasks: Supervisor
+    wire: Wire
+    hints: Hints
+    threads: threads_client.ThreadsClient
+    billing: billing_client.BillingClient
+    tools: tools_client.ToolsClient
+    models: ModelRegistry
+    marks: DeliveredMarks
+
+
+def build_role(role: Role) -> Build[Settings]:
+    """`build` of one role."""
+
+    async def build(settings: Settings, stack: AsyncExitStack) -> Server:
+        shared = await _shared(settings, stack)
+        coordinator = _coordinator(shared) if role != "api" else None
+        server = Server(settings, WORKER_POLICY if role == "worker" else POLICY)
+        if role != "worker":
+            _serve_api(shared, server, coordinator if role == "all" else None)
+        if coordinator is not None:
+            coordinator.start(shared.hints)
+            server.on_drain(lambda: coordinator.drain(settings.mesh_drain_s))
+        server.on_drain(shared.marks.flush)
+        server.check("postgres", shared.database.ping)
+        return server
+
+    return build
+
+
+async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
+    clock = SystemClock()
+    database = await stack.enter_async_context(open_database(settings))
+    await prepare_schema(settings, MIGRATIONS)
+    redis = await stack.enter_async_context(open_redis(settings, read_timeout_s=15))
+    channels = await stack.enter_async_context(open_channels(settings, clock))
+    models = ModelRegistry(model_settings(settings))
+    stack.push_async_callback(models.aclose)
+    tasks = await stack.enter_async_context(Supervisor())
+    assert settings.redis_url is not None
+    wire = Wire(settings.redis_url.get_secret_value())
+    threads = threads_client.ThreadsClient(channels.open("threads", idempotent=threads_client.IDEMPOTENT), clock)
+    billing = billing_client.BillingClient(channels.open("billing", idempotent=billing_client.IDEMPOTENT))
+    tools = tools_client.ToolsClient(channels.open("tools", idempotent=tools_client.IDEMPOTENT), clock)
+    outbox = PostgresOutbox(database)
+    marks = DeliveredMarks(outbox)
+    tasks.start("redis.wire", wire.run)
+    tasks.start("outbox.marks", marks.run)
+    tasks.start("outbox.relay", RelayOutbox(outbox, threads, billing).run)
+    tasks.start("prune", Prune(outbox, settings.mesh_retention_days).run)
+    return Shared(settings, clock, database, tasks, wire, Hints(redis), threads, billing, tools, models, marks)
+
+
+def _coordinator(shared: Shared) -> StatelessCoordinator:
+    settings, clock = shared.settings, shared.clock
+
+    def publisher(claim: Claim, tasks: Supervisor, fenced: Callable[[], None]) -> RunPublisher:
+        made = RunPublisher(Tail(shared.wire, claim.run_id), claim.epoch, clock, fenced)
+        made.start(tasks)
+        return made
+
+    parts = Parts(
+        ownership=PostgresOwnership(shared.database),
+        journal=PostgresJournal(shared.database),
+        threads=shared.threads,
+        billing=shared.billing,
+        tools=shared.tools,
+        models=shared.models,
+        context=ContextManager(shared.threads, PromptManager()),
+        hints=shared.hints,
+        publisher=publisher,
+        mark=shared.marks,
+        new_id=uuid4,
+        now=clock.now,
+        tool_policy=ToolPolicy(settings.agent_execute_on_stream, settings.agent_tool_execution_strategy),
+        native_tools=settings.agent_native_tool_calling,
+        max_output_tokens=settings.mesh_max_output_tokens,
+    )
+    return StatelessCoordinator(
+        f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+        parts,
+        HeartbeatSettings(settings.mesh_heartbeat_s, settings.mesh_lease_ttl_s, settings.mesh_loop_stall_s),
+        lambda: PostgresLeases(settings),
+        slots=settings.mesh_run_slots,
+        sweep_s=settings.mesh_sweep_s,
+        tasks=shared.tasks,
+    )
+
+
+def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | None) -> None:
+    """Registers the RPCs. `executes`: the worker in this process, for the placement without a queue."""
+    settings, clock = shared.settings, shared.clock
+    store = PostgresRuns(shared.database)
+    see = SeeRun(store, shared.threads)
+    runs = ListRuns(store, see)
+    stop = StopRun(store, see, shared.hints, clock.now)
+    inline = executes if not settings.use_stateless_pipeline else None
+
+    def adopt(run: Run, spec: RunSpec) -> None:
+        assert inline is not None
+        inline.adopt(run, spec, settings.mesh_run_timeout_s)
+
+    start = StartRun(
+        store,
+        shared.threads,
+        shared.billing,
+        shared.models,
+        shared.hints,
+        Opening(shared.threads, shared.marks, clock.now),
+        StartSettings(
+            settings.mesh_max_steps,
+            settings.mesh_run_timeout_s,
+            owner=inline.owner if inline else None,
+            lease_s=settings.mesh_lease_ttl_s,
+        ),
+        uuid4,
+        clock.now,
+        adopt if inline else None,
+    )
+    watch = WatchRun(see, Reader(PostgresEvents(shared.database), Hub(shared.wire, shared.tasks)))
+    add_AgentRunsServicer_to_server(  # WatchRun forwards what Redis holds, unparsed
+        AgentRunsServicer(start, stop, see, runs, watch),
+        AnsweringBytes(server, "WatchRun"),  # type: ignore[arg-type]
+    )
+    add_AgentInternalServicer_to_server(AgentInternalServicer(shared.models, runs, stop, store), server)
+
+
+def model_settings(settings: Settings) -> ModelSettings:
+    """What the registry is told."""
+    openai, openrouter = settings.openai_api_key, settings.openrouter_api_key
+    return ModelSettings(
+        production=settings.env_mode == "production",
+        default_model=settings.mesh_default_model,
+        openai_api_base=settings.openai_api_base,
+        openai_api_key=openai.get_secret_value() if openai else None,
+        openrouter_api_key=openrouter.get_secret_value() if openrouter else None,
+    )

@@ -1,0 +1,32 @@
+"""Forgets what ended runs no longer need: journals, events and delivered outbox rows, after the retention."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Final
+
+import structlog
+
+from services.agent.ports import OutboxStore
+
+log = structlog.get_logger()
+
+INTERVAL_S: Final = 600.0
+BATCH: Final = 500
+
+
+class Prune:
+    """Whole runs at a time, a batch a statement. The run's own row stays, as its owner's history."""
+
+    def __init__(self, outbox: OutboxStore, retention_days: float) -> None:
+        self._outbox = outbox
+        self._retention_days = retention_days
+
+    async def run(self) -> None:
+        """Looks every ten minutes until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL_S * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
+            pruned = await self._outbox.prune(self._retention_days, BATCH)
+            if pruned:
+                log.info("runs.pruned", runs=pruned)

@@ -1,0 +1,53 @@
+"""An agent as in production beside fakes of its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.agent.app import Role, build_role
+from services.agent.config import Settings
+from tests.fakes.neighbours import Neighbours
+from tests.support.harness import ServiceHarness, make_settings, serve_fake
+
+MakeAgent = Callable[..., Any]
+
+
+@pytest.fixture
+async def neighbours(tmp_path: Path) -> AsyncIterator[tuple[Neighbours, dict[str, str]]]:
+    """The fakes, and the settings that point at them."""
+    fakes = Neighbours()
+    async with AsyncExitStack() as stack:
+        urls = {
+            f"mesh_{name}_url": await stack.enter_async_context(
+                serve_fake(name, tmp_path, partial(fakes.register, name))
+            )
+            for name in ("threads", "billing", "tools")
+        }
+        yield fakes, urls
+
+
+@pytest.fixture
+async def make_agent(
+    neighbours: tuple[Neighbours, dict[str, str]], own_database_url: str, redis_url: str, tmp_path: Path
+) -> AsyncIterator[MakeAgent]:
+    """Starts agents that share one database and one Redis."""
+    async with AsyncExitStack() as stack:
+
+        async def make(role: Role = "all", **values: Any) -> ServiceHarness[Settings]:
+            given = {"mesh_lease_ttl_s": 1.0, "mesh_heartbeat_s": 0.3, "mesh_sweep_s": 0.3, "mesh_drain_s": 0.5}
+            settings = make_settings(
+                Settings,
+                tmp_path,
+                database_url=own_database_url,
+                redis_url=redis_url,
+                **(given | neighbours[1] | values),
+            )
+            return await stack.enter_async_context(ServiceHarness(settings, build_role(role)))
+
+        yield make
