@@ -1,0 +1,161 @@
+"""The nouns of the service: sandboxes, processes, files and what isolation holds. Pure; standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SandboxStatus(StrEnum):
+    """How a sandbox is, in the words of the REST surface."""
+
+    LIVE = "LIVE"
+    STARTING = "STARTING"
+    OFFLINE = "OFFLINE"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
+class ProcessState(StrEnum):
+    """How a process is. All but `running` are final."""
+
+    RUNNING = "running"
+    EXITED = "exited"
+    KILLED = "killed"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+    FAILED = "failed"
+
+
+class Level(StrEnum):
+    """What holds a sandbox's limits."""
+
+    CGROUP = "cgroup"
+    RLIMIT = "rlimit"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandbox may use. Sizes in bytes."""
+
+    memory_bytes: int
+    processes: int
+    cpus: float
+    disk_bytes: int
+    inodes: int
+    file_bytes: int
+    tmp_bytes: int
+    open_files: int
+    cpu_seconds: int
+    concurrent_commands: int
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """What the self-test found.
+
+    `missing` says what this machine lacks and what to do about it; empty when all of the level holds. `unsafe` is true
+    where something is missing and the operator allowed commands anyway. `holes` is what this level cannot hold.
+    """
+
+    level: Level
+    missing: str = ""
+    unsafe: bool = False
+    holes: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether commands may run."""
+        return not self.missing or self.unsafe
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A project's sandbox as stored."""
+
+    sandbox_id: str
+    project_id: str
+    account_id: str
+    provider: str
+    status: SandboxStatus
+    created_at: datetime
+    last_used_at: datetime
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """A command for the shell, and where to run it: components below the workspace."""
+
+    command: str
+    cwd: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a process ended. `exit_code` for `exited` alone; `message` says why for the others."""
+
+    state: ProcessState
+    exit_code: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process as stored: its key, where it ran, and its outcome."""
+
+    key: str
+    process_id: str
+    sandbox_id: str
+    command_hash: bytes
+    outcome: Outcome
+    unsafe: bool
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OutputChunk:
+    """Bytes of `stdout` or `stderr`. `truncated` marks the place from which output was dropped."""
+
+    stream: str
+    data: bytes
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One entry of a directory, as `lstat` saw it. `path` is absolute, below `/workspace`; `mode` has the type bits."""
+
+    name: str
+    path: str
+    is_dir: bool
+    size: int
+    modified_at: datetime
+    mode: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A directory's entries, sorted by name; `truncated` when there were more."""
+
+    entries: tuple[FileEntry, ...]
+    truncated: bool
+
+
+class Collision(StrEnum):
+    """What a write does about a file that is, or is not, there already."""
+
+    REPLACE = "replace"
+    RENAME = "rename"
+    MUST_NOT_EXIST = "must_not_exist"
+    MUST_EXIST = "must_exist"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a write ended up. `renamed` when the wanted name was taken."""
+
+    path: str
+    renamed: bool

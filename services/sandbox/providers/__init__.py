@@ -1,0 +1,1 @@
+"""Ways to make a sandbox. Each is one package behind `ports.SandboxProvider`."""

@@ -1,0 +1,52 @@
+"""Open and staged files of the local provider, with their blocking calls moved to threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from services.sandbox.domain import Collision, Stored
+from services.sandbox.errors import QuotaExceeded
+from services.sandbox.ports import Parts
+from services.sandbox.providers.local.files import Staged
+from services.sandbox.providers.local.gauge import Gauge
+
+
+class LocalOpenFile:
+    """`ports.OpenFile` over a descriptor, which it owns."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor, self.size = descriptor, size
+
+    async def read(self, length: int) -> bytes:
+        """The next bytes; empty at the end."""
+        return await asyncio.to_thread(os.read, self._descriptor, length)
+
+    def close(self) -> None:
+        """Closes the descriptor."""
+        os.close(self._descriptor)
+
+
+class LocalStagedFile:
+    """`ports.StagedFile` over a file in the home's staging directory."""
+
+    def __init__(self, staged: Staged, gauge: Gauge) -> None:
+        self._staged, self._gauge = staged, gauge
+
+    async def write(self, data: bytes) -> None:
+        """Adds bytes."""
+        await asyncio.to_thread(self._staged.write, data)
+
+    async def commit(self, parts: Parts, *, mode: int, collision: Collision) -> Stored:
+        """Puts the file in its place, if it still fits."""
+        return await asyncio.to_thread(self._commit, parts, mode, collision)
+
+    async def discard(self) -> None:
+        """Drops what was not committed."""
+        await asyncio.to_thread(self._staged.discard)
+
+    def _commit(self, parts: Parts, mode: int, collision: Collision) -> Stored:
+        breach = self._gauge.admit(self._staged.size)
+        if breach is not None:
+            raise QuotaExceeded.of(breach.what, breach.limit)
+        return self._staged.commit(parts, mode=mode, collision=collision)

@@ -1,0 +1,93 @@
+"""Tries out what a sandbox must hold: really allocates, forks, spins, and reaches for what it must not see.
+
+Run at start, on this machine, through the same code that runs commands: what holds is measured, never assumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from services.sandbox.domain import Limits, Outcome, ProcessState
+
+PROBE_WAIT_S = 10.0
+SPIN_S = 0.5
+MEMORY_BYTES = 64 * 1024 * 1024
+PROCESSES = 24
+
+NAMESPACES_REMEDY = (
+    "allow unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
+    "kernel.apparmor_restrict_unprivileged_userns=0; in a container, a seccomp profile that lets them through), "
+    "or set ALLOW_UNSAFE_SANDBOX=1 to run commands without isolation"
+)
+LIMITS_REMEDY = "let the service write to a cgroup of its own, or set ALLOW_UNSAFE_SANDBOX=1 to run without this limit"
+
+PROBES = ("start", "see", "memory", "processes", "cpu")
+
+Run = Callable[[str, str, float], Awaitable[tuple[Outcome, str]]]
+"""Runs (name, command, seconds) in a sandbox of its own with the limits of `small`; what it printed."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What did not hold, with what to do about it; empty when all did. `starts`: commands run at all."""
+
+    missing: str = ""
+    starts: bool = True
+
+
+def small(limits: Limits) -> Limits:
+    """Limits that a probe reaches at once."""
+    return replace(limits, memory_bytes=MEMORY_BYTES, processes=PROCESSES, cpus=0.5, tmp_bytes=MEMORY_BYTES // 4)
+
+
+async def probe(run: Run, secret: Path, throttled: Callable[[], bool]) -> Verdict:
+    """Runs every probe. `secret` is a file of the service's own that no sandbox may read; `throttled` says whether the
+    probe `cpu` was held back, where something does that."""
+    outcome, said = await run("start", "echo ready", PROBE_WAIT_S)
+    if outcome.state is not ProcessState.EXITED or "ready" not in said:
+        why = (outcome.message or said).strip() or "it said nothing"
+        return Verdict(f"bubblewrap cannot start a command ({why}): {NAMESPACES_REMEDY}", starts=False)
+    results = await asyncio.gather(
+        _sees_nothing(run, secret), _memory_held(run), _processes_held(run), _spinning_held(run, throttled)
+    )
+    return Verdict("; ".join(missing for missing in results if missing))
+
+
+async def _sees_nothing(run: Run, secret: Path) -> str:
+    command = f"""
+        cat '{secret}' && echo LEAK
+        cat /etc/shadow && echo LEAK
+        [ "$(id -u)" = 0 ] && echo LEAK
+        grep -q '^CapEff:.*[1-9a-f]' /proc/self/status && echo LEAK
+        grep -q '^NoNewPrivs:[^1]*$' /proc/self/status && echo LEAK
+        grep -q '^Seccomp:[^2]*$' /proc/self/status && echo LEAK
+        echo done
+    """
+    _, said = await run("see", command, PROBE_WAIT_S)
+    return f"a sandbox sees what it must not: {NAMESPACES_REMEDY}" if "LEAK" in said or "done" not in said else ""
+
+
+async def _memory_held(run: Run) -> str:
+    _, said = await run("memory", "head -c 256M /dev/zero | tail >/dev/null; echo status:$?", PROBE_WAIT_S)
+    return f"memory is not limited: {LIMITS_REMEDY}" if "status:0" in said else ""
+
+
+async def _processes_held(run: Run) -> str:
+    """Forks without end for a moment, then counts."""
+    bomb = "(while :; do sleep 9 & done) 2>/dev/null &"
+    _, said = await run("processes", f"sleep 0.4 & t=$!; {bomb} wait $t; set -- /proc/[0-9]*; echo $#", PROBE_WAIT_S)
+    count = next((int(line) for line in reversed(said.split()) if line.isdigit()), 0)
+    if PROCESSES // 2 <= count <= PROCESSES + 1:
+        return ""
+    return f"the number of processes is not limited ({count} of {PROCESSES}): {LIMITS_REMEDY}"
+
+
+async def _spinning_held(run: Run, throttled: Callable[[], bool]) -> str:
+    """A spinning command is slowed by its cgroup where there is one, and ends when told to."""
+    outcome, _ = await run("cpu", "while :; do :; done", SPIN_S)
+    if outcome.state is not ProcessState.TIMED_OUT:
+        return f"a spinning command could not be ended: {LIMITS_REMEDY}"
+    return "" if throttled() else f"CPU is not limited: {LIMITS_REMEDY}"
