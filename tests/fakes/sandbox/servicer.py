@@ -35,6 +35,8 @@ class FakeSandboxServicer(sandbox_pb2_grpc.SandboxInternalServicer):
         return path
 
     async def RunProcess(self, request: pb.RunProcessRequest, _context: Any) -> AsyncIterator[pb.RunProcessResponse]:
+        if "\0" in request.command:
+            raise InvalidArgument.of("command", "must not contain NUL")
         cwd = self._path(request.project_id, request.cwd or ".")
         if not cwd.is_dir():
             raise NotFound(f"No directory {request.cwd}", reason="FILE_NOT_FOUND")
@@ -104,7 +106,9 @@ class FakeSandboxServicer(sandbox_pb2_grpc.SandboxInternalServicer):
 async def serve_sandbox(directory: Path) -> AsyncIterator[tuple[FakeSandboxServicer, str]]:
     """A fake sandbox service, and its address."""
     async with Supervisor() as supervisor:
-        servicer = FakeSandboxServicer(directory / "workspaces", FakeProcesses(supervisor))
+        # What tools never calls is not offered: UNIMPLEMENTED.
+        processes = FakeProcesses(supervisor)
+        servicer = FakeSandboxServicer(directory / "workspaces", processes)  # type: ignore[abstract]
 
         def register(server: Any) -> None:
             sandbox_pb2_grpc.add_SandboxInternalServicer_to_server(servicer, server)
