@@ -141,7 +141,7 @@ class Answer:
 
     def _chunk(self, chunk: dict[str, Any], events: list[ModelEvent]) -> None:
         choices = chunk.get("choices")
-        if choices:
+        if choices and isinstance(choices, list):
             self._choice(choices[0], events)
         usage = chunk.get("usage")
         if usage:

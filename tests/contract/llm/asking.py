@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,10 +73,3 @@ async def ask(port: ModelPort, wanted: ModelRequest) -> Heard:
     except ModelError as error:
         heard.error = error
     return heard
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Waits for something that another part of this loop does."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0)

@@ -5,8 +5,10 @@ Times are seconds since the epoch, as another process on the machine can compare
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,8 +17,10 @@ _KEPT = 20_000
 
 @dataclass(slots=True)
 class CallRecord:
-    """One request for a completion. `request_id` is its idempotency key; `attempt` counts requests with that key; `connection`
-    numbers the sockets that requests came by."""
+    """One request for a completion.
+
+    `request_id` is its idempotency key, `attempt` counts requests with that key, `connection` numbers the sockets.
+    """
 
     call: int
     connection: int
@@ -37,6 +41,7 @@ class CallLog:
     """The last calls, and the request that each was made with."""
 
     def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
         self.reset()
 
     def reset(self) -> None:
@@ -53,7 +58,24 @@ class CallLog:
             attempt = self._attempts[request_id] = self._attempts.get(request_id, 0) + 1
         record = CallRecord(self._total, connection, request_id, attempt, model, dialect, time.time())
         self._records.append((record, body))
+        self.note()
         return record
+
+    def note(self) -> None:
+        """Something went on in a call."""
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiting.clear()
+
+    async def when(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 5.0) -> dict[str, Any]:
+        """The last call, once it is as wanted. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not self._records or not condition(asdict(self._records[-1][0])):
+                waiter = asyncio.get_running_loop().create_future()
+                self._waiting.append(waiter)
+                await waiter
+        return asdict(self._records[-1][0])
 
     def calls(self) -> list[dict[str, Any]]:
         """The records, oldest first."""

@@ -24,7 +24,9 @@ _MOST_CHUNKS = 256
 
 
 class Performance:
-    """Gives one answer on a transport and calls `on_end` when the connection is free for the next request.
+    """Gives one answer on a transport.
+
+    It calls `on_change` when its record changed, and `on_end` when the connection is free for the next request.
 
     What lies between two pauses is one write, or one write per chunk (`flush_each`), as a server with no delay and one
     with real work between tokens would do.
@@ -37,12 +39,14 @@ class Performance:
         moves: Iterator[Move],
         *,
         flush_each: bool,
+        on_change: Callable[[], None],
         on_end: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._record = record
         self._moves = moves
         self._flush_each = flush_each
+        self._on_change = on_change
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._next: asyncio.Handle | None = None
@@ -81,6 +85,7 @@ class Performance:
         if not self._ended:
             self._ended = True
             self._record.disconnected_at = time.time()
+            self._on_change()
 
     def _write(self, chunk: bytes) -> None:
         self._pending.append(chunk)
@@ -96,6 +101,7 @@ class Performance:
             written = b"".join(self._pending)
             self._pending.clear()
             self._transport.write(written)
+            self._on_change()
 
     def _end(self, *, broken: bool) -> None:
         self._ended = True
@@ -103,6 +109,7 @@ class Performance:
             self._transport.close()
             return
         self._record.completed_at = time.time()
+        self._on_change()
         self._on_end()
 
 

@@ -120,6 +120,7 @@ class Connection(asyncio.Protocol):
             record,
             moves(beats, writer, record),
             flush_each=self._fake.flush_each,
+            on_change=self._fake.log.note,
             on_end=self._ended,
         )
         self._current.advance()
