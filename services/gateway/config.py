@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, ClassVar
 
+import certifi
 from pydantic import Field
 
 from services.kit.config import ConfigError, MeshSettings
@@ -34,8 +36,14 @@ class Settings(MeshSettings):
     mesh_envoy_admin_port: Port = 9901
     """Port of Envoy's admin interface, on loopback alone."""
 
-    mesh_envoy_concurrency: Positive = min(os.cpu_count() or 1, 4)
-    """Envoy's worker threads. One per core is enough; each opens its own connections to every service."""
+    mesh_envoy_concurrency: Positive = max(1, min((os.cpu_count() or 1) // 2, 8))
+    """Envoy's worker threads, by default one for two cores: the services need the other. More is slower on small machines."""
+
+    mesh_ca_file: Path = Path(certifi.where())
+    """Certificates that Envoy trusts when it fetches the identity provider's keys; a path on Envoy's machine."""
+
+    mesh_trusted_hops: Annotated[int, Field(ge=0)] = 0
+    """Proxies in front of Envoy whose X-Forwarded-For is believed. 0: Envoy is the first, and clients' is dropped."""
 
     mesh_cors_origins: str | None = None
     """Origins that browsers may call from, separated by commas, exact. Unset: the table of ENV_MODE."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.gateway.config import Settings
-from services.gateway.envoy.clusters import jwks_cluster, service_cluster
+from services.gateway.envoy.clusters import RUNTIME, jwks_cluster, service_cluster
 from services.gateway.envoy.listener import listener
 from services.gateway.envoy.surface import Surface, load_rules, load_surface
 from services.gateway.envoy.typed import Json, extension, seconds
@@ -20,11 +20,12 @@ def render(settings: Settings) -> Json:
     surface = load_surface(_DESCRIPTORS.read_bytes(), load_rules())
     clusters = [service_cluster(name, settings) for name in surface.clusters]
     if settings.supabase_url:
-        clusters.append(jwks_cluster(settings.supabase_url))
+        clusters.append(jwks_cluster(settings.supabase_url, str(settings.mesh_ca_file)))
     return {
         "node": {"id": "gateway", "cluster": "mesh"},
         "admin": {"address": _loopback(settings.mesh_envoy_admin_port)},
         "static_resources": {"listeners": [listener(surface, settings)], "clusters": clusters},
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": RUNTIME}]},
         "overload_manager": _overload(settings),
         # Statistics are kept where an operator looks, not per request and host.
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"prefix": p} for p in _KEPT_STATS]}}},

@@ -8,6 +8,8 @@ from services.gateway.config import Settings
 from services.gateway.envoy.jwt import JWKS_CLUSTER, jwks_endpoint
 from services.gateway.envoy.typed import Json, seconds, typed
 
+RUNTIME: Json = {"outlier_detection.enforcing_consecutive_5xx": 0}
+_TLS = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _PROTOCOLS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -35,22 +37,17 @@ def service_cluster(name: str, settings: Settings) -> Json:
     }
 
 
-def jwks_cluster(base: str) -> Json:
-    """Where the identity provider publishes its keys."""
+def jwks_cluster(base: str, authorities: str) -> Json:
+    """Where the identity provider publishes its keys; `authorities` is a file of trusted certificates."""
     host, port, tls = jwks_endpoint(base)
     cluster = {**_cluster(JWKS_CLUSTER, host, port), "connect_timeout": seconds(5)}
     if tls:
-        context: Json = {
-            "sni": host,
-            "common_tls_context": {
-                "validation_context": {
-                    "system_root_certs": {},
-                    "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": host}}],
-                }
-            },
+        trusted = {
+            "trusted_ca": {"filename": authorities},
+            "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": host}}],
         }
-        message = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
-        cluster["transport_socket"] = {"name": "tls", "typed_config": typed(message, **context)}
+        socket = typed(_TLS, sni=host, common_tls_context={"validation_context": trusted})
+        cluster["transport_socket"] = {"name": "tls", "typed_config": socket}
     return cluster
 
 
@@ -80,6 +77,7 @@ def _http2(settings: Settings) -> Json:
     options = {
         # The service accepts so many on a connection; more open another one.
         "max_concurrent_streams": settings.mesh_max_streams,
+        "connection_keepalive": {"interval": seconds(30), "timeout": seconds(5)},
         "initial_stream_window_size": 256 * 1024,
         "initial_connection_window_size": 4 * 1024 * 1024,
     }
@@ -102,9 +100,9 @@ def _health_check() -> Json:
 
 def _outliers() -> Json:
     # Only what the connection itself shows: an UNAVAILABLE of a service (its database is away) is no fault of the host.
+    # That no 5xx ejects is said in the bootstrap's runtime, see RUNTIME.
     return {
         "split_external_local_origin_errors": True,
-        "enforcing_consecutive_5xx": 0,
         "enforcing_consecutive_gateway_failure": 0,
         "enforcing_success_rate": 0,
         "enforcing_local_origin_success_rate": 0,

@@ -62,7 +62,9 @@ def _buckets(settings: Settings) -> list[Json]:
     return [
         _bucket([{"key": "rate", "value": "start"}, {"key": "user"}], starts, starts),
         _bucket([{"key": "user"}], settings.mesh_rate_burst, all_calls),
-        _bucket([{"key": "header_match", "value": "nobody"}, {"key": "remote_address"}], settings.mesh_rate_burst, all_calls),
+        _bucket(
+            [{"key": "header_match", "value": "nobody"}, {"key": "remote_address"}], settings.mesh_rate_burst, all_calls
+        ),
     ]
 
 

@@ -14,13 +14,21 @@ from services.gateway.envoy.limits import rate_limit_filter
 from services.gateway.envoy.replies import local_replies
 from services.gateway.envoy.routes import DOOR, ERRORS, PLAIN, virtual_host
 from services.gateway.envoy.surface import Surface
-from services.gateway.envoy.typed import Json, extension, http_filter, seconds, typed
+from services.gateway.envoy.typed import Json, extension, http_filter, seconds, typed, without
 
 _LUA = Path(__file__).parent / "lua"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _MUTATION = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
-_FORGED = ("x-user-", "x-account-", "x-envoy-", "x-mesh-", "x-forwarded-")
-_RESERVED = ("grpc-status", "grpc-message", "grpc-internal-", "grpc-previous-", "grpc-retry-", "grpc-tags-", "grpc-trace-")
+_FORGED = ("x-user-", "x-account-", "x-envoy-", "x-mesh-")
+_RESERVED = (
+    "grpc-status",
+    "grpc-message",
+    "grpc-internal-",
+    "grpc-previous-",
+    "grpc-retry-",
+    "grpc-tags-",
+    "grpc-trace-",
+)
 
 
 def listener(surface: Surface, settings: Settings) -> Json:
@@ -42,7 +50,7 @@ def _manager(surface: Surface, settings: Settings) -> Json:
         "http_filters": _filters(surface, settings),
         "local_reply_config": local_replies(),
         "access_log": [_access_log()],
-        **_identity(),
+        **_identity(settings),
         **_paths(),
         **_limits(settings),
     }
@@ -51,23 +59,23 @@ def _manager(surface: Surface, settings: Settings) -> Json:
 def _filters(surface: Surface, settings: Settings) -> list[Json]:
     filters = [
         http_filter("envoy.filters.http.cors", "cors.v3.Cors"),
-        _lua(DOOR, disabled=True),
+        _lua(DOOR),
         jwt_filter(settings),
     ]
     if settings.limited():
         filters.append(rate_limit_filter(settings))
-    return [*filters, _plain_rest(), _lua(ERRORS, disabled=True), _transcoder(surface, settings), _router()]
+    return [
+        *filters,
+        http_filter(PLAIN, "header_mutation.v3.HeaderMutation", disabled=True),
+        _lua(ERRORS),
+        _transcoder(surface, settings),
+        _router(),
+    ]
 
 
-def _lua(name: str, *, disabled: bool) -> Json:
+def _lua(name: str) -> Json:
     source = {"inline_string": (_LUA / f"{name}.lua").read_text()}
-    return http_filter(name, "lua.v3.Lua", disabled=disabled, default_source_code=source)
-
-
-def _plain_rest() -> Json:
-    # After the errors: what gRPC leaves in a REST answer.
-    mutations = {"response_mutations": [_without(prefix) for prefix in ("grpc-", "x-mesh-")]}
-    return http_filter(PLAIN, "header_mutation.v3.HeaderMutation", disabled=True, mutations=mutations)
+    return http_filter(name, "lua.v3.Lua", disabled=True, source_codes={name: source})
 
 
 def _transcoder(surface: Surface, settings: Settings) -> Json:
@@ -87,26 +95,26 @@ def _transcoder(surface: Surface, settings: Settings) -> Json:
 
 
 def _router() -> Json:
-    return http_filter("envoy.filters.http.router", "router.v3.Router", suppress_envoy_headers=True, dynamic_stats=False)
+    return http_filter(
+        "envoy.filters.http.router", "router.v3.Router", suppress_envoy_headers=True, dynamic_stats=False
+    )
 
 
-def _identity() -> Json:
+def _identity(settings: Settings) -> Json:
     return {
         "server_name": "mesh",
         "use_remote_address": True,
+        "xff_num_trusted_hops": settings.mesh_trusted_hops,
         # Nobody is internal by address: what only Envoy may say is stripped from everybody.
         "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
-        "early_header_mutation_extensions": [extension("hygiene", _MUTATION, mutations=_hygiene())],
+        "early_header_mutation_extensions": [extension("hygiene", _MUTATION, mutations=_hygiene(settings))],
         "always_set_request_id_in_response": True,
     }
 
 
-def _hygiene() -> list[Json]:
-    return [_without(prefix) for prefix in (*_FORGED, *_RESERVED)]
-
-
-def _without(prefix: str) -> Json:
-    return {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
+def _hygiene(settings: Settings) -> list[Json]:
+    forwarded = () if settings.mesh_trusted_hops else ("x-forwarded-",)
+    return [without(prefix) for prefix in (*_FORGED, *_RESERVED, *forwarded)]
 
 
 def _paths() -> Json:

@@ -7,7 +7,7 @@ from services.gateway.envoy.jwt import ANYBODY, USER, no_requirement, requiremen
 from services.gateway.envoy.limits import rate_of_route
 from services.gateway.envoy.replies import API_KEYS, REQUEST_ID
 from services.gateway.envoy.surface import Rpc, Surface, path_regex
-from services.gateway.envoy.typed import Json, seconds, typed
+from services.gateway.envoy.typed import Json, seconds, typed, without
 
 DOOR = "door"
 ERRORS = "errors"
@@ -37,7 +37,8 @@ def virtual_host(surface: Surface, settings: Settings) -> Json:
 
 def _rest(rpc: Rpc, verb: str, path: str, settings: Settings) -> Json:
     where = {"safe_regex": {"regex": path_regex(path)}} if "{" in path else {"path": path}
-    filters = {ERRORS: _enabled(), PLAIN: _enabled(), **({DOOR: _enabled()} if rpc.rule.rate == "stream" else {})}
+    scripts = (DOOR, ERRORS) if rpc.rule.rate == "stream" else (ERRORS,)
+    filters = {PLAIN: _plain_rest(), **{script: _script(script) for script in scripts}}
     return {
         **_forward(f"{verb} {path}", rpc, settings, filters),
         "match": {**where, "headers": [_header_is(":method", verb)]},
@@ -84,8 +85,14 @@ def _never_reached() -> Json:
     }
 
 
-def _enabled() -> Json:
-    return typed("envoy.config.route.v3.FilterConfig", config={})
+def _script(name: str) -> Json:
+    return typed("envoy.extensions.filters.http.lua.v3.LuaPerRoute", name=name)
+
+
+def _plain_rest() -> Json:
+    # After the errors: what gRPC leaves in a REST answer.
+    mutations = {"response_mutations": [without(prefix) for prefix in ("grpc-", "x-mesh-")]}
+    return typed("envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute", mutations=mutations)
 
 
 def _api_keys() -> Json:

