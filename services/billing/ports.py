@@ -80,7 +80,7 @@ class Ledger(Protocol):
         self,
         account_id: str,
         run_id: str,
-        thread_id: str,
+        thread_id: str | None,
         charges: Sequence[tuple[PricedCharge, str]],
         *,
         release: bool,
@@ -102,8 +102,8 @@ class Ledger(Protocol):
     async def expire(self, now: datetime, account_id: str | None = None) -> int:
         """Takes what is left out of buckets past their end. Returns how many there were."""
 
-    async def overdue_runs(self, now: datetime, limit: int) -> list[tuple[str, str, str]]:
-        """(account, run, thread) of runs whose holds should have ended by themselves."""
+    async def overdue_runs(self, now: datetime, limit: int) -> list[tuple[str, str]]:
+        """(account, run) of runs whose holds should have ended by themselves."""
 
 
 class Books(Protocol):

@@ -32,7 +32,7 @@ WHERE t.account_id = $1 AND t.kind = ANY($2::text[]) AND t.kind NOT IN ('hold', 
       WHERE l.account_id = $1 AND l.transfer_id = t.transfer_id AND b.class = ANY($3::text[])))
 """
 
-COUNT_ENTRIES = f"SELECT count(*) FROM ({_LISTED}) AS listed"  # noqa: S608 -- constants
+COUNT_ENTRIES = f"SELECT count(*) FROM ({_LISTED}) AS listed"
 """$1 account $2 kinds $3 classes of bucket, null for all."""
 
 ENTRIES = f"""
@@ -67,7 +67,7 @@ FROM page JOIN history h USING (transfer_id)
          WHERE l.account_id = $1 AND l.transfer_id = t.transfer_id AND t.kind <> 'post' LIMIT 1
      ) AS origin ON true
 ORDER BY t.transfer_id DESC
-"""  # noqa: S608 -- constants
+"""
 """$1 account $2 kinds $3 classes of bucket $4 limit $5 entries to skip $6 only those before this one; wins over $5."""
 
 _USED = """
@@ -86,5 +86,5 @@ SELECT t.transfer_id, t.run_id, t.thread_id, t.step_no, u.model, u.prompt_tokens
         SELECT t.transfer_id {_USED} ORDER BY t.transfer_id DESC LIMIT $4::int) AS skipped),
     9223372036854775807)
 ORDER BY t.transfer_id DESC LIMIT $3::int
-"""  # noqa: S608 -- constants
+"""
 """$1 account $2 thread $3 limit $4 records to skip $5 only those before this one; wins over $4."""

@@ -1,10 +1,14 @@
 """The statements that move money. Each is one statement and one commit, and has the same shape:
 
 1. lock what it may change: holds by id, then buckets by id (the one order, so that nobody waits in a circle; a row that
-   somebody else just changed is read again once its lock is ours);
+   somebody else just changed is read again once its lock is ours). NO KEY UPDATE, because the foreign key of a leg takes
+   a share of its bucket's key: posts against a hold must neither wait for the bucket nor deadlock with who has it;
 2. insert transfers, doing nothing where the key is taken;
-3. insert legs for the transfers that were inserted, and change holds and buckets by the sums of those legs. A replay
-   inserts nothing and so changes nothing.
+3. insert legs for the transfers that were inserted, and set holds and buckets to what was locked plus the sums of those
+   legs. A replay inserts nothing and so changes nothing.
+
+What was locked, never `balance + delta`: an UPDATE first builds and checks its row from the statement's snapshot, and a
+check constraint that a stale balance breaks is an error even where the present one would not break it.
 """
 
 from __future__ import annotations
@@ -20,16 +24,17 @@ WITH account AS (
     ORDER BY array_position($11::text[], m.model) LIMIT 1
 ), earlier AS MATERIALIZED (
     SELECT ends_at FROM holds
-    WHERE run_id = $2 AND account_id = $1 AND is_open ORDER BY hold_id, bucket_id FOR UPDATE
+    WHERE run_id = $2 AND account_id = $1 AND is_open ORDER BY hold_id, bucket_id FOR NO KEY UPDATE
 ), gate AS (
-    -- A first block needs a plan that admits it and a price, a later one the run's own open hold.
+    -- A first block needs a plan that admits it and a price, a later one the run's own open hold. It is counted, since
+    -- EXISTS would stop at the first row and leave the other holds to be locked after the buckets.
     SELECT coalesce($9, (SELECT max(ends_at) FROM earlier)) AS ends_at FROM account
     WHERE plan = ANY($10::text[]) AND (next_grant_at IS NULL OR next_grant_at > $8)
-      AND CASE WHEN $4::int = 0 THEN EXISTS (SELECT FROM price) ELSE EXISTS (SELECT FROM earlier) END
+      AND CASE WHEN $4::int = 0 THEN EXISTS (SELECT FROM price) ELSE (SELECT count(*) FROM earlier) > 0 END
 ), live AS MATERIALIZED (
     SELECT bucket_id, available, expires_at, priority FROM buckets
     WHERE account_id = $1 AND available > 0 AND (expires_at IS NULL OR expires_at > $8) AND EXISTS (SELECT FROM gate)
-    ORDER BY bucket_id FOR UPDATE
+    ORDER BY bucket_id FOR NO KEY UPDATE
 ), spend_order AS (
     SELECT bucket_id, available, expires_at, priority,
            (sum(available) OVER (ORDER BY expires_at NULLS LAST, priority, bucket_id))::bigint - available AS before
@@ -53,7 +58,7 @@ WITH account AS (
     SELECT $2, t.transfer_id, t.bucket_id, $1, $4, s.expires_at, s.priority, t.hold_delta, gate.ends_at
     FROM taken t JOIN spend_order s USING (bucket_id), gate
 ), moved AS (
-    UPDATE buckets b SET available = b.available + t.wallet_delta FROM taken t
+    UPDATE buckets b SET available = live.available + t.wallet_delta FROM taken t JOIN live USING (bucket_id)
     WHERE b.account_id = $1 AND b.bucket_id = t.bucket_id
 )
 SELECT account.plan, account.next_grant_at <= $8 AS is_grant_due, total.available, hold.amount AS held,
@@ -74,13 +79,13 @@ WITH charges AS MATERIALIZED (
 ), portions AS MATERIALIZED (
     SELECT hold_id, bucket_id, block, balance, bucket_expires_at, bucket_priority FROM holds
     WHERE run_id = $2 AND account_id = $1 AND is_open AND NOT EXISTS (SELECT FROM clash)
-    ORDER BY hold_id, bucket_id FOR UPDATE
+    ORDER BY hold_id, bucket_id FOR NO KEY UPDATE
 ), reserve AS MATERIALIZED (
     SELECT coalesce(sum(balance), 0)::bigint AS balance FROM portions
 ), posted AS (
     INSERT INTO transfers (account_id, key, kind, amount, run_id, thread_id, step_no, price_version, digest, created_at)
     SELECT $1, key, 'post', amount, $2, $3, step_no, price_version, digest, $4
-    FROM charges, reserve  -- reads the reserve so that the holds are locked before a key is
+    FROM charges, reserve  -- the reserve, so that the holds are locked before a key is
     WHERE NOT EXISTS (SELECT FROM clash) AND reserve.balance >= 0 ORDER BY key
     ON CONFLICT (key) DO NOTHING RETURNING transfer_id, key, amount
 ), owed AS (
@@ -93,7 +98,7 @@ WITH charges AS MATERIALIZED (
     WHERE account_id = $1 AND (
         (SELECT amount FROM due) > (SELECT balance FROM reserve)
         OR ($6 AND bucket_id IN (SELECT bucket_id FROM portions)))
-    ORDER BY bucket_id FOR UPDATE
+    ORDER BY bucket_id FOR NO KEY UPDATE
 ), sources AS (
     -- Where a post takes from, in order: the run's holds, what else the wallet has, and then it is written off.
     SELECT 'hold' AS side, hold_id, bucket_id, balance AS amount, 1 AS class, bucket_expires_at AS expires_at,
@@ -141,16 +146,19 @@ WITH charges AS MATERIALIZED (
            c.cost, c.message_id
     FROM posted p JOIN charges c USING (key)
 ), moved_holds AS (
-    UPDATE holds h SET balance = h.balance + m.delta, is_open = NOT $6
+    UPDATE holds h SET balance = m.balance + m.delta, is_open = NOT $6
     FROM (
-        SELECT p.hold_id, p.bucket_id, coalesce(sum(e.hold_delta), 0)::bigint AS delta
+        SELECT p.hold_id, p.bucket_id, p.balance, coalesce(sum(e.hold_delta), 0)::bigint AS delta
         FROM portions p LEFT JOIN entries e ON e.hold_id = p.hold_id AND e.bucket_id = p.bucket_id
-        GROUP BY p.hold_id, p.bucket_id
+        GROUP BY p.hold_id, p.bucket_id, p.balance
     ) AS m
     WHERE h.run_id = $2 AND h.hold_id = m.hold_id AND h.bucket_id = m.bucket_id AND (m.delta <> 0 OR $6)
 ), moved_buckets AS (
-    UPDATE buckets b SET available = b.available + m.delta
-    FROM (SELECT bucket_id, sum(wallet_delta)::bigint AS delta FROM entries GROUP BY bucket_id) AS m
+    UPDATE buckets b SET available = m.available + m.delta
+    FROM (
+        SELECT t.bucket_id, t.available, sum(e.wallet_delta)::bigint AS delta
+        FROM entries e JOIN touched t USING (bucket_id) GROUP BY t.bucket_id, t.available
+    ) AS m
     WHERE b.account_id = $1 AND b.bucket_id = m.bucket_id AND m.delta <> 0
 )
 SELECT (SELECT count(*) FROM posted) AS posted,
@@ -182,7 +190,7 @@ EXPIRE = """
 WITH ended AS MATERIALIZED (
     SELECT account_id, bucket_id, available, expiries FROM buckets
     WHERE expires_at <= $1 AND available > 0 AND ($2::uuid IS NULL OR account_id = $2)
-    ORDER BY bucket_id LIMIT 500 FOR UPDATE
+    ORDER BY bucket_id LIMIT 500 FOR NO KEY UPDATE
 ), gone AS (
     INSERT INTO transfers (account_id, key, kind, amount, digest, created_at)
     SELECT account_id, 'expire:' || bucket_id || ':' || expiries, 'expire', available, '', $1 FROM ended
@@ -193,8 +201,9 @@ WITH ended AS MATERIALIZED (
     FROM gone g JOIN ended e ON g.key = 'expire:' || e.bucket_id || ':' || e.expiries
     RETURNING account_id, bucket_id, wallet_delta
 ), moved AS (
-    UPDATE buckets b SET available = b.available + e.wallet_delta, expiries = b.expiries + 1
-    FROM entries e WHERE b.account_id = e.account_id AND b.bucket_id = e.bucket_id
+    UPDATE buckets b SET available = ended.available + e.wallet_delta, expiries = ended.expiries + 1
+    FROM entries e JOIN ended USING (account_id, bucket_id)
+    WHERE b.account_id = e.account_id AND b.bucket_id = e.bucket_id
 )
 SELECT count(*) FROM gone
 """
@@ -205,7 +214,7 @@ SELECT b.bucket_id FROM buckets b
 WHERE b.account_id = $1 AND b.bucket_id IN (
     SELECT l.bucket_id FROM legs l JOIN transfers t USING (account_id, transfer_id)
     WHERE t.account_id = $1 AND t.key = $2 AND t.kind = 'post')
-ORDER BY b.bucket_id FOR UPDATE
+ORDER BY b.bucket_id FOR NO KEY UPDATE
 """
 """$1 account $2 post key. Before REFUND, in its transaction, so that REFUND sees every refund made before."""
 

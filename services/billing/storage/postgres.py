@@ -88,7 +88,8 @@ class PostgresPrices:
             current = {price.model: (price.listed, price.billed) for price in map(_price, rows)}
             changed = [model for model, rates in prices.items() if current.get(model) != rates]
             await connection.execute(
-                "UPDATE price_versions SET valid = tstzrange(lower(valid), $2) WHERE upper_inf(valid) AND model_id IN"
+                "UPDATE price_versions SET valid = tstzrange(lower(valid),"
+                " greatest($2, lower(valid) + interval '1 microsecond')) WHERE upper_inf(valid) AND model_id IN"
                 " (SELECT model_id FROM priced_models WHERE model = ANY($1::text[]))",
                 changed,
                 now,
@@ -102,7 +103,8 @@ class PostgresPrices:
             "INSERT INTO price_versions (price_version, model_id, valid, list_input, list_output, list_cached_input,"
             " list_cache_write, input, output, cached_input, cache_write)"
             " SELECT m.model || '@' || (SELECT count(*) + 1 FROM price_versions v WHERE v.model_id = m.model_id),"
-            " m.model_id, tstzrange($2, NULL), $3, $4, $5, $6, $7, $8, $9, $10"
+            " m.model_id, tstzrange(coalesce((SELECT max(upper(v.valid)) FROM price_versions v"
+            " WHERE v.model_id = m.model_id), $2), NULL), $3, $4, $5, $6, $7, $8, $9, $10"
             " FROM priced_models m WHERE m.model = $1 RETURNING price_version",
             model,
             now,
@@ -168,7 +170,7 @@ class PostgresLedger:
         self,
         account_id: str,
         run_id: str,
-        thread_id: str,
+        thread_id: str | None,
         charges: Sequence[tuple[PricedCharge, str]],
         *,
         release: bool,
@@ -211,15 +213,11 @@ class PostgresLedger:
         count: int = await self._database.fetchval(ledger_sql.EXPIRE, now, account_id)
         return count
 
-    async def overdue_runs(self, now: datetime, limit: int) -> list[tuple[str, str, str]]:
+    async def overdue_runs(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         rows = await self._database.fetch(
-            "SELECT DISTINCT h.account_id, h.run_id, t.thread_id FROM holds h"
-            " JOIN transfers t ON t.account_id = h.account_id AND t.transfer_id = h.hold_id"
-            " WHERE h.is_open AND h.ends_at <= $1 LIMIT $2",
-            now,
-            limit,
+            "SELECT DISTINCT account_id, run_id FROM holds WHERE is_open AND ends_at <= $1 LIMIT $2", now, limit
         )
-        return [(str(row["account_id"]), str(row["run_id"]), str(row["thread_id"])) for row in rows]
+        return [(str(row["account_id"]), str(row["run_id"])) for row in rows]
 
 
 class PostgresBooks:

@@ -30,6 +30,6 @@ class SweepLedger:
 
     async def __call__(self) -> None:
         now = self._clock.now()
-        for account_id, run_id, thread_id in await self._ledger.overdue_runs(now, _BATCH):
-            await self._ledger.settle(account_id, run_id, thread_id, [], release=True, now=now)
+        for account_id, run_id in await self._ledger.overdue_runs(now, _BATCH):
+            await self._ledger.settle(account_id, run_id, None, [], release=True, now=now)
         await self._ledger.expire(now)

@@ -32,8 +32,9 @@ CHECKS: Mapping[str, str] = {
                        AND sum(amount) FILTER (WHERE credit = 'revenue') > sum(amount) FILTER (WHERE credit = 'hold')
                 ) AS exceeded)
              + (SELECT count(*) FROM transfers h WHERE h.kind = 'hold' AND (
-                    SELECT count(*) FROM transfers v WHERE v.kind = 'void' AND v.pending_id = h.transfer_id) <>
-                    (SELECT CASE WHEN bool_or(is_open) THEN 0 ELSE 1 END FROM holds o WHERE o.hold_id = h.transfer_id))""",
+                    SELECT count(*) FROM transfers v WHERE v.kind = 'void' AND v.pending_id = h.transfer_id) <> (
+                    SELECT CASE WHEN bool_or(is_open) THEN 0 ELSE 1 END FROM holds o
+                    WHERE o.hold_id = h.transfer_id))""",
     "L6 granted and refunded = remaining + posted + expired": """
         SELECT count(*) FROM buckets b CROSS JOIN LATERAL (
             SELECT coalesce(sum(amount) FILTER (WHERE debit IN ('grant_source', 'revenue')), 0) AS given,

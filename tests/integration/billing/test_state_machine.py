@@ -203,6 +203,8 @@ def test_any_sequence_of_operations_agrees_with_the_oracle(database_url: str, tm
 
     async def check_all() -> None:
         async with open_world(database_url, tmp_path) as world:
-            await check(world.database, LedgerMachine.operations.total(), f"state machine {dict(LedgerMachine.operations)}")
+            await check(
+                world.database, LedgerMachine.operations.total(), f"state machine {dict(LedgerMachine.operations)}"
+            )
 
     asyncio.run(check_all())

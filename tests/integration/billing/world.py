@@ -66,12 +66,14 @@ class World:
         self.settle = SettleRun(self.ledger, self.price_book, self.clock)
         self.sweep = SweepLedger(self.ledger, self.clock, 60)
 
-    async def wallet(self, *credits: int, expire_in_hours: tuple[int | None, ...] = ()) -> str:
-        """An account, on a plan that grants nothing by itself here, with a bucket for each figure."""
+    async def wallet(self, *gifts: int, expire_in_hours: tuple[int | None, ...] = ()) -> str:
+        """An account whose plan owes it nothing for a century, with a bucket for each figure."""
         account_id = str(uuid.uuid4())
-        await self.accounts.ensure(account_id, "test", "local", self.clock.now())
-        ends = (*expire_in_hours, *[None] * len(credits))
-        for number, (amount, hours) in enumerate(zip(credits, ends, strict=False)):
+        await self.accounts.ensure(account_id, "test", "free", self.clock.now())
+        century = self.clock.now() + timedelta(days=36500)
+        await self.database.execute("UPDATE accounts SET next_grant_at = $2 WHERE account_id = $1", account_id, century)
+        ends = (*expire_in_hours, *[None] * len(gifts))
+        for number, (amount, hours) in enumerate(zip(gifts, ends, strict=False)):
             await self.give(account_id, amount * MICRO, hours, f"gift-{number}")
         return account_id
 

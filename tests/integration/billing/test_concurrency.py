@@ -1,0 +1,103 @@
+"""Many at once: on one wallet, on one key, on everything."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections import Counter
+from collections.abc import Awaitable
+
+from services.billing.domain.money import MICRO
+from services.billing.domain.prices import TokenUsage
+from services.billing.errors import InsufficientCredits, NoOpenHold
+from tests.integration.billing.invariants import check
+from tests.integration.billing.world import World, usage_charge
+
+
+async def test_of_64_holders_on_a_wallet_that_affords_11_exactly_11_succeed(world: World) -> None:
+    for gift, buckets in ((110, 1), (22, 5)):
+        account = await world.wallet(*[gift] * buckets, expire_in_hours=(9, 8, 7, 6, 5)[:buckets])
+        answers = await asyncio.gather(*(world.hold(account, str(uuid.uuid4()), 10 * MICRO) for _ in range(64)))
+        assert Counter(answer.held for answer in answers) == {10 * MICRO: 11, 0: 53}
+        assert await world.available(account) == 0
+    await check(world.database, 128, "64 holders, twice")
+
+
+async def test_the_same_keys_100_times_in_parallel_are_one_row_each(world: World) -> None:
+    account, run = await world.wallet(1000), str(uuid.uuid4())
+    starts = await asyncio.gather(*(world.authorize(world.start(account, run)) for _ in range(100)))
+    assert len(set(starts)) == 1
+    charge = usage_charge(run, 0, TokenUsage(1000, 20))
+    thread = world.start(account).thread_id
+    await asyncio.gather(*(world.settle(account, run, thread, [charge], release=True) for _ in range(100)))
+    rows = await world.database.fetch("SELECT kind FROM transfers WHERE run_id = $1 ORDER BY transfer_id", run)
+    assert [row["kind"] for row in rows] == ["hold", "post", "void"]
+    await check(world.database, 200, "one key 100 times")
+
+
+async def test_runs_grants_refunds_and_sweeps_at_once_neither_deadlock_nor_drift(world: World) -> None:
+    """Runs of one account over several buckets, while others grant, expire, refund and sweep."""
+    account = await world.wallet(300, 300, 300, 300, expire_in_hours=(None, 30, 20, 10))
+    chance, operations = random.Random(64), Counter[str]()
+
+    async def one_run(number: int) -> None:
+        run = str(uuid.uuid4())
+        if not (await world.hold(account, run, chance.randrange(1, 60) * MICRO, at_least=MICRO)).held:
+            operations["refused"] += 1
+            return
+        for step in range(3):
+            await asyncio.gather(
+                world.hold(account, run, 5 * MICRO, block=step + 1),
+                world.post(account, run, chance.randrange(9 * MICRO), step=step),
+                world.post(account, run, release=step == 2 and number % 3 > 0),
+            )
+        await world.ledger.refund(account, f"post:{run}:0", 0, 1, "body", world.clock.now())
+        operations["run"] += 1
+
+    async def tend(number: int) -> None:
+        world.clock.advance(minutes=chance.randrange(30))
+        await world.give(account, 30 * MICRO, chance.randrange(1, 9), f"tended-{number}")
+        await world.ledger.expire(world.clock.now())
+        await world.sweep()
+        operations["tended"] += 1
+
+    room = asyncio.Semaphore(16)  # more would wait for a connection longer than the pool lets anybody
+
+    async def in_turn(work: Awaitable[None]) -> None:
+        async with room:
+            await work
+
+    work = [one_run(number) for number in range(120)] + [tend(number) for number in range(30)]
+    chance.shuffle(work)
+    await asyncio.gather(*map(in_turn, work))
+    assert operations["run"] > 20
+    await check(world.database, operations.total(), f"everything at once {dict(operations)}")
+
+
+async def test_accounts_seen_first_by_many_are_granted_once(free_world: World) -> None:
+    accounts = [str(uuid.uuid4()) for _ in range(5)]
+    await asyncio.gather(*(free_world.refresh(account) for account in accounts * 10))
+    granted = await free_world.database.fetch(
+        "SELECT sum(granted)::bigint AS granted FROM buckets WHERE account_id = ANY($1::uuid[]) GROUP BY account_id",
+        accounts,
+    )
+    assert [row["granted"] for row in granted] == [300 * MICRO] * 5
+
+
+async def test_a_late_block_is_refused_once_the_run_was_released(world: World) -> None:
+    account, run = await world.wallet(1000), str(uuid.uuid4())
+    await world.authorize(world.start(account, run))
+
+    async def extend(ordinal: int) -> str:
+        try:
+            await world.extend(account, run, ordinal, MICRO)
+        except (NoOpenHold, InsufficientCredits) as refused:
+            return refused.reason
+        return "held"
+
+    assert await extend(1) == "held"
+    await world.settle(account, run, str(uuid.UUID(int=7)), [], release=True)
+    assert await extend(1) == "held"
+    assert await extend(2) == "NO_OPEN_HOLD"
+    assert await world.available(account) == 1000 * MICRO
