@@ -121,23 +121,23 @@ class ThreadsRestServicer(rpc.ThreadsRestServicer):
     def __init__(self, use: UseCases) -> None:
         self._use = use
 
-    async def ListThreads(self, request: pb.RestListThreadsRequest, _context: Any) -> HttpBody:
+    async def ListThreads(self, request: pb.ThreadsRestListThreadsRequest, _context: Any) -> HttpBody:
         return await self._list(None, request.page or 1, request.limit or _PAGE)
 
-    async def ListProjectThreads(self, request: pb.RestListProjectThreadsRequest, _context: Any) -> HttpBody:
+    async def ListProjectThreads(self, request: pb.ThreadsRestListProjectThreadsRequest, _context: Any) -> HttpBody:
         return await self._list(codec.decode_id(request.project_id), request.page or 1, request.limit or _PAGE)
 
     async def _list(self, project_id: str | None, number: int, size: int) -> HttpBody:
         page = await self._use.list_threads.numbered(_account(), project_id, number, size)
         return rest_codec.thread_page_body(page, number, size)
 
-    async def ListMessages(self, request: pb.RestListMessagesRequest, _context: Any) -> HttpBody:
+    async def ListMessages(self, request: pb.ThreadsRestListMessagesRequest, _context: Any) -> HttpBody:
         optimized = request.optimized or not request.HasField("optimized")
         thread_id = codec.decode_id(request.thread_id)
         rows = await self._use.list_messages.whole(_account(), thread_id, only_shown=optimized)
         return rest_codec.messages_body(rows[::-1] if request.order == "asc" else rows, optimized)
 
-    async def AddMessage(self, request: pb.RestAddMessageRequest, _context: Any) -> HttpBody:
+    async def AddMessage(self, request: pb.ThreadsRestAddMessageRequest, _context: Any) -> HttpBody:
         text = rest_codec.decode_text(request.body)
         message = await self._use.add_message(_account(), codec.decode_id(request.thread_id), text, "")
         return rest_codec.message_body(message)

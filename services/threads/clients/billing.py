@@ -5,11 +5,15 @@ Fails closed: where nothing is known and billing is away, no thread is made.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mesh.billing.v1 import billing_pb2
-from mesh.billing.v1.billing_pb2_grpc import BillingInternalAsyncStub
 
 from services.kit.clock import Clock
 from services.threads.domain import Limits
+
+if TYPE_CHECKING:  # the asynchronous stub is a name of the type stubs alone
+    from mesh.billing.v1.billing_pb2_grpc import BillingInternalAsyncStub
 
 IDEMPOTENT = ("/mesh.billing.v1.BillingInternal/GetPlanLimits",)
 _TIMEOUT_S = 2.0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mesh.agent.v1 import runs_pb2
-from mesh.agent.v1.runs_pb2_grpc import AgentInternalAsyncStub
 from mesh.sandbox.v1 import sandbox_pb2
-from mesh.sandbox.v1.sandbox_pb2_grpc import SandboxInternalAsyncStub
 
 from services.kit.context import acting_for
 from services.threads.domain import Notice
+
+if TYPE_CHECKING:  # the asynchronous stubs are names of the type stubs alone
+    from mesh.agent.v1.runs_pb2_grpc import AgentInternalAsyncStub
+    from mesh.sandbox.v1.sandbox_pb2_grpc import SandboxInternalAsyncStub
 
 _TIMEOUT_S = 10.0
 _BATCH = 1000

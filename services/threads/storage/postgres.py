@@ -202,7 +202,9 @@ def _is_same(draft: Draft, thread_id: str, row: Record) -> bool:
 
 
 def _standing(row: Record | None) -> Standing | None:
-    return row and Standing(str(row["account_id"]), str(row["project_id"]), row["is_public"])
+    if row is None:
+        return None
+    return Standing(str(row["account_id"]), str(row["project_id"]), row["is_public"])
 
 
 def _project(row: Record, created_at: object, updated_at: object) -> Project:
