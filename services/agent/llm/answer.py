@@ -89,9 +89,9 @@ class Answer:
         events: list[ModelEvent] = []
         try:
             for payload in self._reader.feed(read):
-                self._payload(payload, events)
                 if self.over:
                     break
+                self._payload(payload, events)
         except LineTooLongError:
             self._fail(of_type(ErrorType.LLM, "a line of it is too long"))
         return events
@@ -234,4 +234,4 @@ def _usage(usage: Any) -> Usage | None:
 
 def _count(mapping: dict[str, Any], key: str) -> int:
     value = mapping.get(key)
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if type(value) is int and value > 0 else 0

@@ -137,7 +137,8 @@ class Connection(asyncio.Protocol):
             self._recycle()
 
     def _recycle(self) -> None:
-        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE or self._received:
+        done = self._http.our_state is self._http.their_state is h11.DONE
+        if not done or self._received or self._http.trailing_data[0]:
             self.abort()
             return
         self._http.start_next_cycle()

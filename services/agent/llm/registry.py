@@ -126,7 +126,7 @@ class ModelRegistry:
         if not offered and not self._settings.default_model:
             return []
         default = self.default
-        names = [default, *(name for name in offered if name != default)]
+        names = [default, *(name for name in offered if name != default and not self._is_guess(name))]
         return [self._info(name, 100 - place, default) for place, name in enumerate(names)]
 
     async def aclose(self) -> None:
@@ -135,10 +135,11 @@ class ModelRegistry:
             await port.aclose()
 
     def _offered(self) -> list[str]:
-        names = [name for name in _KNOWN if self._problem(name) is None]
-        # A server of one's own has models of its own; only the name that it is asked for by default is offered.
-        hidden = [] if self._is_openai_itself() else [name for name in names if name.startswith("openai/")][1:]
-        return [name for name in names if name not in hidden]
+        return [name for name in _KNOWN if self._problem(name) is None]
+
+    def _is_guess(self, name: str) -> bool:
+        """A server of one's own has models of its own, and need not have OpenAI's."""
+        return name.startswith("openai/") and not self._is_openai_itself()
 
     def _info(self, name: str, priority: int, default: str) -> ModelInfo:
         provider, _, model = name.partition("/")

@@ -161,7 +161,7 @@ def test_chunk_that_is_no_object_is_an_error(chunk: bytes) -> None:
     ],
 )
 def test_odd_chunk_is_passed_over(chunk: dict[str, Any]) -> None:
-    fine = [delta(content="hi"), delta("stop"), USAGE, b"[DONE]"]
+    fine: list[Any] = [delta(content="hi"), delta("stop"), USAGE, b"[DONE]"]
 
     if "tool_calls" in str(chunk) and "function" in str(chunk):
         assert read(chunk, *fine)[1] is not None  # a call that never gets a name is not passed over in silence

@@ -18,7 +18,7 @@ from tests.fakes.llm.dialects import DIALECTS, Writer
 from tests.unit.agent.llm.answering import REQUEST
 
 _PROMPT = '[[think hm 🌍]] [[say Grüße, 世界]] [[call a {"x": "ü", "y": [1, {"z": null}]}]] [[call b]] [[tokens 5]]'
-_LEAF = st.sampled_from([None, True, -1, 0, 10**18, 0.5, "", "x", "世", [], {}])
+_LEAF: st.SearchStrategy[Any] = st.sampled_from([None, True, -1, 0, 10**18, 0.5, "", "x", "世", [], {}])
 _FUNCTION = st.fixed_dictionaries({}, optional={"name": _LEAF, "arguments": _LEAF})
 _CALL = st.fixed_dictionaries({}, optional={"index": _LEAF, "id": _LEAF, "function": _FUNCTION | _LEAF})
 _PART = st.fixed_dictionaries({}, optional={"type": _LEAF, "text": _LEAF})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.agent.llm.sse import LineTooLongError, SseReader
 
-_TEXT = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=12)
+_TEXT = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
 _EVENT = st.lists(_TEXT, min_size=1, max_size=3)
 _NOISE = st.sampled_from(["", ": keep-alive", "event: message", "id: 7", "retry: 10", ":"])
 
