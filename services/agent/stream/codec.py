@@ -51,9 +51,9 @@ def parse_batch(payload: bytes) -> Sequence[WireEvent]:
     return runs_pb2.WatchRunResponse.FromString(payload).events
 
 
-def parse_stored(row: StoredEvent) -> list[WireEvent]:
+def parse_stored(row: StoredEvent) -> WireEvent:
     """The event of a row."""
-    return [WireEvent.FromString(row.payload)]
+    return WireEvent.FromString(row.payload)
 
 
 def batch(events: Iterable[WireEvent], *, gap: bool) -> bytes:

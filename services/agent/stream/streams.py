@@ -9,8 +9,9 @@ from uuid import UUID
 from services.agent.stream.hub import Hub
 from services.agent.stream.ports import EventStore
 from services.agent.stream.publisher import RunPublisher
-from services.agent.stream.reader import Pace, Reader
+from services.agent.stream.reader import Reader
 from services.agent.stream.tail import Tail
+from services.agent.stream.viewer import Pace
 from services.agent.stream.wire import Wire
 from services.kit.clock import Clock
 from services.kit.tasks import Supervisor

@@ -9,17 +9,7 @@ from mesh.agent.v1 import runs_pb2
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from tests.fakes.neighbours import Neighbours
-
-
-async def watch(stub: Any, run_id: str, last_id: str = "") -> list[Any]:
-    events: list[Any] = []
-    async for part in stub.WatchRun(runs_pb2.WatchRunRequest(agent_run_id=run_id, last_id=last_id)):
-        events += part.events
-    return events
-
-
-def kinds(events: list[Any]) -> list[str]:
-    return [event.WhichOneof("event") for event in events]
+from tests.integration.agent.watching import kinds, watch
 
 
 async def test_a_message_becomes_a_run_that_answers_is_stored_and_charged(
