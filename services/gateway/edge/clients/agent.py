@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mesh.agent.v1 import runs_pb2 as pb
-from mesh.agent.v1.runs_pb2_grpc import AgentInternalStub, AgentRunsStub
 
 from services.gateway.edge.codec.views import model_view, run_view
 from services.gateway.edge.domain import Json, Started, StartOrder
 from services.gateway.edge.ports import EventBatches, Runs, RunStats
 
+if TYPE_CHECKING:  # the asynchronous stubs are names of the type stubs alone
+    from mesh.agent.v1.runs_pb2_grpc import AgentInternalAsyncStub, AgentRunsAsyncStub
+
 
 class AgentClient(Runs):
     """Asks agent."""
 
-    def __init__(self, as_user: AgentRunsStub, as_gateway: AgentInternalStub) -> None:
+    def __init__(self, as_user: AgentRunsAsyncStub, as_gateway: AgentInternalAsyncStub) -> None:
         self._user = as_user
         self._gateway = as_gateway
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mesh.billing.v1 import billing_pb2 as pb
-from mesh.billing.v1.billing_pb2_grpc import BillingInternalStub, BillingStub
 
 from services.gateway.edge.codec.views import credits_view, subscription_view, tier_view
 from services.gateway.edge.ports import Account, Billing
 from services.kit.policy import Role, RoleLookup
 
+if TYPE_CHECKING:  # the asynchronous stubs are names of the type stubs alone
+    from mesh.billing.v1.billing_pb2_grpc import BillingAsyncStub, BillingInternalAsyncStub
+
 
 class BillingClient(Billing):
     """Asks billing, as the user."""
 
-    def __init__(self, as_user: BillingStub) -> None:
+    def __init__(self, as_user: BillingAsyncStub) -> None:
         self._user = as_user
 
     async def account(self, skip_cache: bool) -> Account:
@@ -33,7 +35,7 @@ class BillingClient(Billing):
 class Roles(RoleLookup):
     """The role of a user, asked for each request that needs one: they are rare, and a lost role counts at once."""
 
-    def __init__(self, as_gateway: BillingInternalStub) -> None:
+    def __init__(self, as_gateway: BillingInternalAsyncStub) -> None:
         self._gateway = as_gateway
 
     async def role_of(self, subject: str) -> Role | None:

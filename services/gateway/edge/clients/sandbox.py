@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from mesh.sandbox.v1 import sandbox_pb2 as pb
-from mesh.sandbox.v1.sandbox_pb2_grpc import SandboxesStub
 
 from services.gateway.edge.codec.views import sandbox_view, upload_view
 from services.gateway.edge.domain import Json, Stored, UploadedFile
 from services.gateway.edge.ports import Sandboxes
+
+if TYPE_CHECKING:  # the asynchronous stubs are names of the type stubs alone
+    from mesh.sandbox.v1.sandbox_pb2_grpc import SandboxesAsyncStub
+
 
 _PIECE = 1024 * 1024
 _UPLOAD_S = 600.0
@@ -18,7 +22,7 @@ _UPLOAD_S = 600.0
 class SandboxClient(Sandboxes):
     """Asks sandbox, as the user."""
 
-    def __init__(self, as_user: SandboxesStub) -> None:
+    def __init__(self, as_user: SandboxesAsyncStub) -> None:
         self._user = as_user
 
     async def of_project(self, project_id: str) -> Json:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mesh.threads.v1 import threads_pb2 as pb
-from mesh.threads.v1.threads_pb2_grpc import ThreadsInternalStub, ThreadsStub
 
 from services.gateway.edge.codec.views import project_view, thread_view
 from services.gateway.edge.domain import Json
 from services.gateway.edge.ports import Threads
 
+if TYPE_CHECKING:  # the asynchronous stubs are names of the type stubs alone
+    from mesh.threads.v1.threads_pb2_grpc import ThreadsAsyncStub, ThreadsInternalAsyncStub
+
 
 class ThreadsClient(Threads):
     """Asks threads."""
 
-    def __init__(self, as_user: ThreadsStub, as_gateway: ThreadsInternalStub) -> None:
+    def __init__(self, as_user: ThreadsAsyncStub, as_gateway: ThreadsInternalAsyncStub) -> None:
         self._user = as_user
         self._gateway = as_gateway
 
