@@ -11,7 +11,7 @@ POLICY = PolicyTable(
     {
         "ToolsInternal": {
             "ListTools": Rule(exposure="internal", services={"agent", "gateway"}, deadline_s=5, idempotent=True),
-            "ExecuteTool": Rule(exposure="internal", services=_AGENT),
+            "ExecuteTool": Rule(exposure="internal", services=_AGENT, idempotent=True),
             "GetExecution": Rule(exposure="internal", services=_AGENT, deadline_s=5, idempotent=True),
             "CancelExecution": Rule(exposure="internal", services=_AGENT, deadline_s=60, idempotent=True),
         },
