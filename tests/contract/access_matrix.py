@@ -33,7 +33,7 @@ VISIBILITIES: tuple[Visibility, ...] = ("private", "public")
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the matrix; `user` is the owner of what is called upon. `verdict` is the HTTP status, 200 for let in."""
+    """One call; `user` is the owner of what is called upon. `verdict` is the HTTP status, 200 for let in."""
 
     method: MethodDescriptor
     caller: str

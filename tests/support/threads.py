@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,12 @@ def new_id() -> str:
 
 
 def message(
-    text: str = "hello", *, type: str = "user", message_id: str = "", turn: int = 0, **fields: Any
+    text: str = "hello",
+    *,
+    type: str = "user",
+    message_id: str = "",
+    turn: int = 0,
+    **fields: Any,  # noqa: A002
 ) -> pb.Message:
     """A row as an agent would send it."""
     role = type if type in ("user", "assistant", "tool") else "user"
@@ -107,21 +112,19 @@ async def running_threads(
 ) -> AsyncIterator[ServiceHarness[Settings]]:
     """The service on a real database, its neighbours behind real servers."""
     async with AsyncExitStack() as stack:
-
-        async def fake(service: str, add: Any, servicer: Any) -> str:
-            return await stack.enter_async_context(serve_fake(service, directory, lambda server: add(servicer, server)))
+        # What a fake leaves out is UNIMPLEMENTED in the generated base: threads never calls it.
+        async def fake(service: str, add: Any, servicer: Callable[[NeighbourFakes], Any]) -> str:
+            return await stack.enter_async_context(
+                serve_fake(service, directory, lambda server: add(servicer(fakes), server))
+            )
 
         given = {
             "database_url": database_url,
             "mesh_plan_cache_s": 0.0,
             "mesh_notice_poll_s": 0.05,
-            "mesh_billing_url": await fake(
-                "billing", billing_pb2_grpc.add_BillingInternalServicer_to_server, _Billing(fakes)
-            ),
-            "mesh_agent_url": await fake("agent", runs_pb2_grpc.add_AgentInternalServicer_to_server, _Agent(fakes)),
-            "mesh_sandbox_url": await fake(
-                "sandbox", sandbox_pb2_grpc.add_SandboxInternalServicer_to_server, _Sandbox(fakes)
-            ),
+            "mesh_billing_url": await fake("billing", billing_pb2_grpc.add_BillingInternalServicer_to_server, _Billing),
+            "mesh_agent_url": await fake("agent", runs_pb2_grpc.add_AgentInternalServicer_to_server, _Agent),
+            "mesh_sandbox_url": await fake("sandbox", sandbox_pb2_grpc.add_SandboxInternalServicer_to_server, _Sandbox),
         }
         made = make_settings(Settings, directory, **(given | settings))
         yield await stack.enter_async_context(ServiceHarness(made, build))

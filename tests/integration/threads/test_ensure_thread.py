@@ -29,9 +29,7 @@ def agent(threads: Harness) -> Any:
 
 
 def wanted(account: str, thread: str = "", project: str = "", *, create: bool = True) -> pb.EnsureThreadRequest:
-    return pb.EnsureThreadRequest(
-        account_id=account, thread_id=thread or new_id(), project_id=project, create=create
-    )
+    return pb.EnsureThreadRequest(account_id=account, thread_id=thread or new_id(), project_id=project, create=create)
 
 
 async def count(database: Database, account: str) -> tuple[int, int, int, int]:
@@ -137,17 +135,13 @@ async def test_the_limit_holds_for_many_at_once(
     agent: Any, account: str, neighbours: NeighbourFakes, database: Database
 ) -> None:
     neighbours.max_threads = 5
-    answers = await asyncio.gather(
-        *(agent.EnsureThread(wanted(account)) for _ in range(20)), return_exceptions=True
-    )
+    answers = await asyncio.gather(*(agent.EnsureThread(wanted(account)) for _ in range(20)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, PaymentRequired)]
     assert len(refused) == 15
     assert await count(database, account) == (5, 5, 5, 5)
 
 
-async def test_the_same_start_many_times_at_once_makes_one_thread(
-    agent: Any, account: str, database: Database
-) -> None:
+async def test_the_same_start_many_times_at_once_makes_one_thread(agent: Any, account: str, database: Database) -> None:
     request = wanted(account, project=new_id())
     answers = await asyncio.gather(*(agent.EnsureThread(request) for _ in range(20)))
     assert sum(answer.created for answer in answers) == 1

@@ -238,7 +238,12 @@ async def test_a_foreign_page_token_is_refused(owner: Any, thread: str, token: s
 async def test_a_model_never_sees_a_later_runs_rows(agent: Any, thread: str) -> None:
     await append(agent, thread, message("u1", turn=1))
     await append(agent, thread, message("u2", turn=2))
-    await append(agent, thread, message("a1", type="assistant", turn=1), message("s", type="status", turn=1, is_llm_message=False))
+    await append(
+        agent,
+        thread,
+        message("a1", type="assistant", turn=1),
+        message("s", type="status", turn=1, is_llm_message=False),
+    )
     await append(agent, thread, message("a2", type="assistant", turn=2))
 
     async def context(turn: int, limit: int = 0) -> list[str]:
