@@ -10,13 +10,13 @@ from services.agent.domain import events as said
 from services.agent.errors import InvalidCursor, RunNotFound
 from services.agent.stream.ids import START, parse_cursor
 from services.agent.stream.publisher import RunPublisher
-from services.agent.stream.reader import Pace
 from services.agent.stream.streams import Streams
 from services.agent.stream.tail import Tail
+from services.agent.stream.viewer import Pace
 from tests.fakes.run_stream import RUN, MemoryStore, Owner, View, check, place, whole_messages
 from tests.support.redis import EmbeddedRedis
 
-PACE = Pace(idle_s=0.1, overdue_s=0.1, away_s=0.05, rows=3)
+PACE = Pace(idle_s=0.1, overdue_s=0.1, away_s=0.05)
 TOKENS = [f"token{i} " for i in range(40)]
 
 

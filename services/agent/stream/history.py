@@ -1,0 +1,73 @@
+"""A run's durable events, as a viewer needs them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from services.agent.stream.codec import WireEvent, id_of, kind_of, message_of, parse_stored
+from services.agent.stream.ids import START, EventId
+from services.agent.stream.ports import EventStore, RunHead
+
+
+class History:
+    """One run's row and events in Postgres, read in pages. Raises kit Unavailable while that is away."""
+
+    def __init__(self, store: EventStore, run_id: UUID, page: int) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._page = page
+
+    async def head(self) -> RunHead:
+        """The run's row. Raises RunNotFound."""
+        return await self._store.head(self._run_id)
+
+    async def after(self, place: EventId, until: EventId | None = None) -> AsyncIterator[WireEvent]:
+        """The events behind a place and before another."""
+        while True:
+            rows = await self._store.read(self._run_id, place, self._page)
+            for row in rows:
+                place = EventId(row.epoch, row.n)
+                if until is not None and place >= until:
+                    return
+                yield parse_stored(row)
+            if len(rows) < self._page:
+                return
+
+    async def next(self, place: EventId) -> EventId | None:
+        """The first event's id behind a place."""
+        rows = await self._store.read(self._run_id, place, 1)
+        return EventId(rows[0].epoch, rows[0].n) if rows else None
+
+    async def newest(self) -> EventId:
+        """The last event's id."""
+        newest = START
+        async for event in self.after(START):
+            newest = id_of(event)
+        return newest
+
+    async def open_message(self, place: EventId) -> str | None:
+        """The message that was begun and not complete at a place."""
+        message_id = None
+        async for event in self.after(START, EventId(place.epoch, place.n + 1)):
+            message_id = _open_behind(event, message_id)
+        return message_id
+
+    async def settled(self, place: EventId) -> EventId:
+        """How far one may go behind a place without leaving something out of a message that is still open."""
+        settled, message_id, whole = place, None, True
+        async for event in self.after(place):
+            if whole and not settled.precedes(id_of(event)):
+                whole, message_id = False, await self.open_message(settled)
+            message_id = _open_behind(event, message_id)
+            if whole or message_id is None:
+                settled = id_of(event)
+        return settled
+
+
+def _open_behind(event: WireEvent, before: str | None) -> str | None:
+    """The message that is open behind an event."""
+    kind = kind_of(event)
+    if kind == "model_call_started":
+        return message_of(event)
+    return None if kind in ("assistant_complete", "run_ended") else before
