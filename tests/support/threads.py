@@ -30,10 +30,10 @@ def new_id() -> str:
 def message(
     text: str = "hello",
     *,
-    type: str = "user",
+    type: str = "user",  # noqa: A002 -- the field is called so
     message_id: str = "",
     turn: int = 0,
-    **fields: Any,  # noqa: A002
+    **fields: Any,
 ) -> pb.Message:
     """A row as an agent would send it."""
     role = type if type in ("user", "assistant", "tool") else "user"
