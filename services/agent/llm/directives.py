@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -154,9 +155,10 @@ def _argument(text: str, opening: re.Match[str], word: str) -> tuple[str, int]:
     if text.startswith("{" if word == "call" else '"', value):
         try:
             after = _skip_space(text, _decode(text, value)[1])
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             if word == "call":
-                raise DirectiveError(f"in {_quote(text, opening)} the JSON is wrong: {error.msg}") from error
+                reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+                raise DirectiveError(f"in {_quote(text, opening)} the JSON is wrong: {reason}") from error
         else:
             end = after if word == "call" or text.startswith("]]", after) else end
     if not text.startswith("]]", end) or end < 0:
@@ -183,12 +185,13 @@ def _action(word: str, argument: str) -> Action:
 
 
 def _text(argument: str, example: str) -> str:
-    if not argument:
+    text = argument
+    if argument.startswith('"'):
+        with suppress(json.JSONDecodeError):  # it may only begin like a JSON string
+            text = str(json.loads(argument)).encode("utf-8", "replace").decode()
+    if not text:
         raise DirectiveError(f"a text is missing, as in {example}")
-    try:
-        return str(json.loads(argument)) if argument.startswith('"') else argument
-    except json.JSONDecodeError:
-        return argument  # it only begins like a JSON string
+    return text
 
 
 def _count(argument: str, most: int, example: str) -> int:

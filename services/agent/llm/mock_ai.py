@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from services.agent.llm import script
 from services.agent.llm.classify import ProviderError, classify, of_type
-from services.agent.llm.errors import ModelError, cut_off
+from services.agent.llm.errors import ErrorType, ModelError, cut_off
 from services.agent.llm.port import Finished, ModelEvent, ModelRequest, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 
 _BATCH = 64
@@ -61,8 +61,8 @@ def _failure(beat: script.Beat) -> ModelError | None:
     match beat:
         case script.Failure(int(status)):
             return classify(ProviderError("mock-ai was told to fail"), status)
-        case script.Failure(cause):
-            return of_type(cause, "mock-ai was told to fail")  # type: ignore[arg-type]
+        case script.Failure(ErrorType() as kind):
+            return of_type(kind, "mock-ai was told to fail")
         case script.Broken():
             return cut_off("The connection to the model provider broke off.")
     return None

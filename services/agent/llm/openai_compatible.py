@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
@@ -55,7 +55,7 @@ class OpenAiCompatible:
         answer = Answer(request, self._limits, streamed=_media_type(response) != "application/json")
         broken: ModelError | None = None
         try:
-            async for read in response.stream:  # type: ignore[union-attr]
+            async for read in _body(response):
                 if events := answer.feed(read):
                     yield events
                 if answer.over:
@@ -119,6 +119,11 @@ def _headers(api_key: str | None, extra: Mapping[str, str]) -> list[tuple[bytes,
     return [(name.encode(), value.encode()) for name, value in (headers | dict(extra)).items()]
 
 
+def _body(response: httpx.Response) -> AsyncIterable[bytes]:
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    return response.stream
+
+
 def _media_type(response: httpx.Response) -> str:
     declared: str = response.headers.get("content-type", "")
     return declared.partition(";")[0].strip().lower()
@@ -135,7 +140,7 @@ async def _leave(response: httpx.Response, *, keep: bool) -> None:
 async def _error_body(response: httpx.Response) -> bytes:
     body = bytearray()
     try:
-        async for read in response.stream:  # type: ignore[union-attr]
+        async for read in _body(response):
             body += read
             if len(body) > _MAX_ERROR_BYTES:
                 break

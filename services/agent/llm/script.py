@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -136,13 +137,13 @@ class _Scene:
     def _act(self, action: d.Action) -> Iterator[Beat]:
         match action:
             case d.Say(text):
-                yield from self._speak(self._fill(text))
+                yield from self._speak(tokenise(self._fill(text)))
             case d.Explain():
-                yield from self._speak(d.HELP)
+                yield from self._speak(tokenise(d.HELP))
             case d.Think(text):
                 yield from self._tokens(tokenise(self._fill(text)), reasoning=True)
             case d.Tokens(count):
-                yield from self._tokens(_words(count))
+                yield from self._speak(_words(count))
             case d.Call(name, arguments):
                 yield self._call(name, self._fill(arguments))
             case d.Wait(seconds):
@@ -163,8 +164,11 @@ class _Scene:
             case d.Report(prompt, completion, cached):
                 self._usage = (prompt, completion, cached)
 
-    def _speak(self, text: str) -> Iterator[Beat]:
-        yield from self._tokens(tokenise(f"\n{text}" if self._spoken else text))
+    def _speak(self, tokens: Iterable[str]) -> Iterator[Beat]:
+        """Streams text, on a line of its own."""
+        words = iter(tokens)
+        first = next(words)
+        yield from self._tokens(chain((f"\n{first}" if self._spoken else first,), words))
         self._spoken = True
 
     def _tokens(self, tokens: Iterable[str], *, reasoning: bool = False) -> Iterator[Beat]:

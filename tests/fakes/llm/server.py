@@ -9,6 +9,7 @@ DELETE /_log                 forget it
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -146,10 +147,12 @@ class Connection(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def serving(fake: FakeLlm, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[FakeLlm]:
+async def serving(
+    fake: FakeLlm, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[FakeLlm]:
     """Serves within the block, on a free port for 0; `fake.url` is the base URL to configure."""
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(fake), host, port)
-    fake.url = f"http://{host}:{server.sockets[0].getsockname()[1]}/v1"
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(fake), host, port, ssl=tls)
+    fake.url = f"http{'s' if tls else ''}://{host}:{server.sockets[0].getsockname()[1]}/v1"
     try:
         yield fake
     finally:

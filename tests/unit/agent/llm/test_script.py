@@ -60,6 +60,10 @@ def test_request_without_a_user_message_is_answered() -> None:
     assert _text([{"role": "system", "content": "be good"}])
 
 
+def test_texts_of_one_step_are_lines() -> None:
+    assert _text([_user("[[say a b]] [[tokens 2]] [[say c]]")]) == "a b\nword1 word2\nc"
+
+
 def test_long_prompt_is_quoted_in_part() -> None:
     assert len(_text([_user("word " * 5000)])) < 400
 
