@@ -17,6 +17,14 @@ class SandboxStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class Access(StrEnum):
+    """What somebody may do with a project."""
+
+    NONE = "none"
+    READ = "read"
+    OWNER = "owner"
+
+
 class ProcessState(StrEnum):
     """How a process is. All but `running` are final."""
 
@@ -82,6 +90,25 @@ class Sandbox:
     status: SandboxStatus
     created_at: datetime
     last_used_at: datetime
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Somebody at a sandbox by its id; an empty account is anybody."""
+
+    account_id: str
+    sandbox_id: str
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A service on behalf of a project's owner; the sandbox is made if need be."""
+
+    account_id: str
+    project_id: str
+
+
+Door = Visit | Errand
 
 
 @dataclass(frozen=True)

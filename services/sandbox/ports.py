@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from services.sandbox.domain import (
+    Access,
     Collision,
     Isolation,
     Limits,
     Listing,
     Outcome,
     OutputChunk,
+    Process,
     ProcessSpec,
     ProcessState,
+    Sandbox,
+    SandboxStatus,
     Stored,
 )
 
@@ -111,11 +116,12 @@ class SandboxProvider(Protocol):
         """Whether the sandbox was made and not deleted."""
         ...
 
-    async def start_process(self, sandbox_id: str, process_id: str, spec: ProcessSpec) -> RunningProcess:
-        """Starts a command. Called at most once per `process_id`.
+    async def require_directory(self, sandbox_id: str, parts: Parts) -> None:
+        """Fails with FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE unless there is a directory."""
+        ...
 
-        Fails with ISOLATION_UNAVAILABLE, FILE_NOT_FOUND or WRONG_FILE_TYPE (`cwd`).
-        """
+    async def start_process(self, sandbox_id: str, process_id: str, spec: ProcessSpec) -> RunningProcess:
+        """Starts a command. Called at most once per `process_id`. Fails with ISOLATION_UNAVAILABLE."""
         ...
 
     def read_output(self, sandbox_id: str, process_id: str) -> AsyncIterator[OutputChunk]:
@@ -140,4 +146,56 @@ class SandboxProvider(Protocol):
 
     async def delete_path(self, sandbox_id: str, parts: Parts) -> None:
         """Deletes a file, or a directory with all in it. Fails with FILE_NOT_FOUND, INVALID_PATH."""
+        ...
+
+
+class SandboxStore(Protocol):
+    """Remembers sandboxes. What is deleted is found no more, and its project never gets another."""
+
+    async def add(self, sandbox: Sandbox, node: str) -> bool:
+        """Adds it; False where the project has one, or had."""
+        ...
+
+    async def of_project(self, project_id: str) -> Sandbox | None: ...
+
+    async def find(self, sandbox_id: str) -> Sandbox | None: ...
+
+    async def set_status(self, sandbox_id: str, status: SandboxStatus, used_at: datetime) -> None:
+        """Sets the status, and that it was used at this time."""
+        ...
+
+    async def take_idle(self, node: str, unused_since: datetime, busy: Sequence[str]) -> list[str]:
+        """Sets those of the node that are LIVE, not busy and unused since then to OFFLINE; which these were."""
+        ...
+
+    async def bury(self, project_id: str, new_id: str, provider: str, node: str, now: datetime) -> str:
+        """Leaves a tombstone, also where there was nothing; the id of what is buried (`new_id` for nothing)."""
+        ...
+
+
+class ProcessStore(Protocol):
+    """Remembers processes by key. An end is written once."""
+
+    async def add(self, process: Process, node: str) -> bool:
+        """Adds a running one; False where the key is taken."""
+        ...
+
+    async def find(self, key: str) -> Process | None: ...
+
+    async def end(self, key: str, outcome: Outcome, now: datetime) -> None: ...
+
+    async def end_running(self, node: str, outcome: Outcome, now: datetime) -> int:
+        """Ends all of a node's that have no end; how many."""
+        ...
+
+    async def forget(self, node: str, ended_before: datetime, most: int) -> list[tuple[str, str]]:
+        """Drops the oldest of a node's that ended before; their (sandbox_id, process_id)."""
+        ...
+
+
+class ProjectAccess(Protocol):
+    """Knows who may see a project. May answer from a cache of some seconds; raises when it cannot know."""
+
+    async def of(self, project_id: str, account_id: str) -> Access:
+        """What an account, or with an empty id anybody, may do."""
         ...

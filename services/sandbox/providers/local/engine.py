@@ -51,6 +51,7 @@ class EngineConfig:
     cgroups: bool
     allow_unsafe: bool
     output_bytes: int
+    reserve_bytes: int
 
 
 class Engine:

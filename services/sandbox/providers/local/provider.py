@@ -10,8 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
 from services.kit.clock import Clock
+from services.kit.errors import Unavailable
 from services.kit.ids import IdSource
 from services.sandbox.domain import Isolation, Limits, Listing, Outcome, OutputChunk, ProcessSpec, ProcessState
 from services.sandbox.errors import IsolationUnavailable, SandboxNotFound
@@ -40,12 +42,12 @@ class _Live:
 
 
 class LocalProvider:
-    """`ports.SandboxProvider` on this machine. `open` before use, `close` after; `watch` runs in between."""
+    """`ports.SandboxProvider` on this machine. Entered before use; `watch` runs meanwhile."""
 
     name = "local"
 
-    def __init__(self, config: EngineConfig, homes: Homes, reserve_bytes: int, clock: Clock, new_id: IdSource) -> None:
-        self._config, self._homes, self._reserve = config, homes, reserve_bytes
+    def __init__(self, config: EngineConfig, homes: Homes, clock: Clock, new_id: IdSource) -> None:
+        self._config, self._homes = config, homes
         self._clock, self._new_id = clock, new_id
         self._engine = Engine(config, homes)
         self._live: dict[str, _Live] = {}
@@ -62,12 +64,16 @@ class LocalProvider:
         """What each sandbox may use."""
         return self._config.limits
 
-    async def open(self) -> None:
-        """Takes the data directory and runs the self-test. Raises `BlockingIOError` when another service has it."""
-        self.node = await asyncio.to_thread(self._homes.open, self._new_id)
+    async def __aenter__(self) -> Self:
+        """Takes the data directory and runs the self-test."""
+        try:
+            self.node = await asyncio.to_thread(self._homes.open, self._new_id)
+        except BlockingIOError:
+            raise Unavailable(f"another sandbox service uses {self._homes.root}") from None
         await self._engine.open(self.node)
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Kills everything and gives the data directory back."""
         for sandbox_id in tuple(self._live):
             await self.stop(sandbox_id)
@@ -102,9 +108,11 @@ class LocalProvider:
     async def start_process(self, sandbox_id: str, process_id: str, spec: ProcessSpec) -> LocalProcess:
         """Starts a command in its own bubblewrap."""
         live = await self._held(sandbox_id)
-        await asyncio.to_thread(live.files.require_directory, spec.cwd)
         async with live.changing:
-            tree = await self._engine.start(live.home, process_id, spec.command, absolute(spec.cwd))
+            try:
+                tree = await self._engine.start(live.home, process_id, spec.command, absolute(spec.cwd))
+            except OSError as failure:
+                raise Unavailable(f"The command could not be started: {failure.strerror}") from failure
             live.trees[process_id] = tree
             self._busy.set()
         return LocalProcess(tree, live.trees, process_id)
@@ -127,6 +135,11 @@ class LocalProvider:
         home = await asyncio.to_thread(self._homes.find, sandbox_id)
         if home is not None:
             home.output(process_id).unlink(missing_ok=True)
+
+    async def require_directory(self, sandbox_id: str, parts: Parts) -> None:
+        """Raises unless the workspace has it."""
+        live = await self._held(sandbox_id)
+        await asyncio.to_thread(live.files.require_directory, parts)
 
     async def list_directory(self, sandbox_id: str, parts: Parts) -> Listing:
         """A directory of the workspace."""
@@ -184,7 +197,7 @@ class LocalProvider:
             raise SandboxNotFound.of(sandbox_id=sandbox_id)
         limits = self._config.limits
         files = LocalFiles(home, file_bytes=limits.file_bytes)
-        gauge = Gauge(home.workspace, limits, self._reserve, self._clock)
+        gauge = Gauge(home.workspace, limits, self._config.reserve_bytes, self._clock)
         return self._live.setdefault(sandbox_id, _Live(home, files, gauge))
 
 

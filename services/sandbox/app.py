@@ -1,0 +1,126 @@
+"""The only file of sandbox that knows everything: settings, provider, tables, use cases, server."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from mesh.sandbox.v1 import sandbox_pb2_grpc
+from mesh.threads.v1.threads_pb2_grpc import ThreadsInternalStub
+
+from services.kit.channels import open_channels
+from services.kit.clock import SystemClock
+from services.kit.ids import RandomIds
+from services.kit.logging import get_logger
+from services.kit.migrations import prepare_schema
+from services.kit.postgres import open_database
+from services.kit.server import Server
+from services.kit.tasks import Supervisor
+from services.sandbox.clients.threads import IDEMPOTENT, ThreadsProjectAccess
+from services.sandbox.config import MIB, Settings
+from services.sandbox.policy import POLICY
+from services.sandbox.ports import ProjectAccess
+from services.sandbox.providers.local.engine import EngineConfig
+from services.sandbox.providers.local.homes import Homes
+from services.sandbox.providers.local.provider import LocalProvider
+from services.sandbox.servicer import SandboxesServicer, SandboxInternalServicer, UseCases
+from services.sandbox.storage.postgres import PostgresProcesses, PostgresSandboxes
+from services.sandbox.use_cases.delete_file import DeleteFile
+from services.sandbox.use_cases.delete_sandbox import DeleteSandbox
+from services.sandbox.use_cases.execute_command import ExecuteCommand
+from services.sandbox.use_cases.get_sandbox import GetSandbox
+from services.sandbox.use_cases.keep_house import ForgetProcesses, KeepHouse, StopIdle
+from services.sandbox.use_cases.list_files import ListFiles
+from services.sandbox.use_cases.open_sandbox import OpenSandbox
+from services.sandbox.use_cases.process_runner import ProcessRunner
+from services.sandbox.use_cases.read_file import ReadFile
+from services.sandbox.use_cases.run_process import RunProcess
+from services.sandbox.use_cases.write_file import UploadFile, WriteFile
+
+MIGRATIONS = "services.sandbox.storage.migrations"
+
+_MOST_BETWEEN_HOUSEKEEPING_S = 30.0
+
+log = get_logger()
+
+
+async def build(settings: Settings, stack: AsyncExitStack) -> Server:
+    """The service, ready to be started; what must be closed is on the stack."""
+    await prepare_schema(settings, MIGRATIONS)
+    database = await stack.enter_async_context(open_database(settings))
+    channels = await stack.enter_async_context(open_channels(settings))
+    provider = await stack.enter_async_context(local_provider(settings))
+    threads = ThreadsInternalStub(channels.open("threads", idempotent=IDEMPOTENT))
+    access = ThreadsProjectAccess(threads, SystemClock(), settings.mesh_sandbox_access_cache_s)
+
+    sandboxes, processes = PostgresSandboxes(database), PostgresProcesses(database)
+    tasks = await stack.enter_async_context(Supervisor())
+    runner = ProcessRunner(processes, provider, tasks, SystemClock(), RandomIds())
+    lost = await runner.recover()
+    isolation = provider.isolation
+    log.info("sandbox.ready", level=isolation.level, unsafe=isolation.unsafe, missing=isolation.missing, lost=lost)
+
+    tasks.start("quotas", provider.watch)
+    tasks.start("housekeeping", _housekeeping(settings, sandboxes, processes, provider, runner).run)
+    use = _use_cases(sandboxes, provider, access, runner)
+    server = Server(settings, POLICY)
+    sandbox_pb2_grpc.add_SandboxesServicer_to_server(SandboxesServicer(use), server)
+    sandbox_pb2_grpc.add_SandboxInternalServicer_to_server(SandboxInternalServicer(use), server)
+    server.check("postgres", database.ping)
+    server.on_drain(runner.drain)
+    return server
+
+
+def local_provider(settings: Settings) -> LocalProvider:
+    """The provider on this machine, to be entered."""
+    config = EngineConfig(
+        limits=settings.limits,
+        bwrap=settings.mesh_sandbox_bwrap,
+        network=settings.mesh_sandbox_network,
+        cgroups=settings.mesh_sandbox_cgroups,
+        allow_unsafe=settings.allow_unsafe_sandbox,
+        output_bytes=settings.mesh_sandbox_output_mib * MIB,
+        reserve_bytes=settings.mesh_sandbox_reserve_mib * MIB,
+    )
+    homes = Homes(
+        settings.mesh_data_dir.resolve() / "sandbox",
+        uid_base=settings.mesh_sandbox_uid_base,
+        uid_count=settings.mesh_sandbox_uid_count,
+        as_root=os.geteuid() == 0,
+    )
+    return LocalProvider(config, homes, SystemClock(), RandomIds())
+
+
+def _housekeeping(
+    settings: Settings,
+    sandboxes: PostgresSandboxes,
+    processes: PostgresProcesses,
+    provider: LocalProvider,
+    runner: ProcessRunner,
+) -> KeepHouse:
+    clock = SystemClock()
+    idle = StopIdle(sandboxes, provider, runner, clock, timedelta(seconds=settings.mesh_sandbox_idle_s))
+    forget = ForgetProcesses(processes, provider, clock, timedelta(days=settings.mesh_sandbox_kept_days))
+    return KeepHouse(idle, forget, min(settings.mesh_sandbox_idle_s / 4, _MOST_BETWEEN_HOUSEKEEPING_S))
+
+
+def _use_cases(
+    sandboxes: PostgresSandboxes, provider: LocalProvider, access: ProjectAccess, runner: ProcessRunner
+) -> UseCases:
+    clock, new_id = SystemClock(), RandomIds()
+    opened = OpenSandbox(sandboxes, provider, access, clock, new_id)
+    return UseCases(
+        open_sandbox=opened,
+        get_sandbox=GetSandbox(sandboxes, provider, access),
+        delete_sandbox=DeleteSandbox(sandboxes, provider, clock, new_id),
+        list_files=ListFiles(opened, provider),
+        read_file=ReadFile(opened, provider),
+        write_file=WriteFile(opened, provider),
+        delete_file=DeleteFile(opened, provider),
+        upload_file=UploadFile(opened, provider),
+        execute_command=ExecuteCommand(opened, runner, new_id),
+        run_process=RunProcess(opened, runner),
+        runner=runner,
+        clock=clock,
+    )

@@ -1,0 +1,1 @@
+"""The ports of sandbox over other services' stubs."""

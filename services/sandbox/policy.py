@@ -1,0 +1,35 @@
+"""Who may call what of sandbox."""
+
+from __future__ import annotations
+
+from services.kit.policy import PolicyTable, Rule
+
+_SHARED_READ = Rule(users=True, anonymous=True, idempotent=True, rate="read")
+_REPEATABLE_WRITE = Rule(users=True, idempotent=True, rate="write")
+_FILES = {"tools", "gateway"}
+
+POLICY = PolicyTable(
+    "mesh.sandbox.v1",
+    {
+        "Sandboxes": {
+            "GetProjectSandbox": _SHARED_READ,
+            "GetSandboxStatus": _SHARED_READ,
+            "ListFiles": _SHARED_READ,
+            "ReadFile": _SHARED_READ,
+            "WriteFile": _REPEATABLE_WRITE,
+            "DeleteFile": _REPEATABLE_WRITE,
+            "UploadFile": Rule(users=True, rate="write", deadline_s=600),
+            "ExecuteCommand": Rule(users=True, rate="write", deadline_s=150),
+        },
+        "SandboxInternal": {
+            "EnsureSandbox": Rule(exposure="internal", services=_FILES, deadline_s=10, idempotent=True),
+            "DeleteProjectSandbox": Rule(exposure="internal", services={"threads"}, deadline_s=60, idempotent=True),
+            "RunProcess": Rule(exposure="internal", services={"tools"}, idempotent=True),
+            "GetProcess": Rule(exposure="internal", services={"tools"}, deadline_s=5, idempotent=True),
+            "KillProcess": Rule(exposure="internal", services={"tools"}, deadline_s=30, idempotent=True),
+            "ReadProjectFile": Rule(exposure="internal", services=_FILES, deadline_s=60, idempotent=True),
+            "ChangeProjectFile": Rule(exposure="internal", services={"tools"}, deadline_s=30, idempotent=True),
+            "ListProjectFiles": Rule(exposure="internal", services={"tools"}, deadline_s=30, idempotent=True),
+        },
+    },
+)

@@ -1,0 +1,1 @@
+"""What can be done with sandboxes: one verb a file."""
