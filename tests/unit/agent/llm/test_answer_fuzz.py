@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.agent.llm import script
@@ -61,6 +61,7 @@ def _read(pieces: list[bytes]) -> tuple[list[ModelEvent], ModelError | None]:
 
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
+@settings(deadline=None)
 @given(cuts=st.lists(st.integers(min_value=0, max_value=1 << 16), max_size=40))
 def test_events_do_not_depend_on_where_reads_end(dialect: str, cuts: list[int]) -> None:
     wire = _wire(dialect)
@@ -74,6 +75,7 @@ def test_events_do_not_depend_on_where_reads_end(dialect: str, cuts: list[int]) 
 
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
+@settings(deadline=None)
 @given(data=st.data())
 def test_answer_that_breaks_off_anywhere_before_its_reason_is_an_error(dialect: str, data: st.DataObject) -> None:
     wire = _wire(dialect)
@@ -86,6 +88,7 @@ def test_answer_that_breaks_off_anywhere_before_its_reason_is_an_error(dialect: 
     assert not any(isinstance(event, Usage | Finished) for event in events)
 
 
+@settings(deadline=None)
 @given(chunks=st.lists(_CHUNK, max_size=5), done=st.booleans())
 def test_chunks_of_any_shape_end_in_events_or_an_error(chunks: list[Any], done: bool) -> None:
     payloads = [orjson.dumps(chunk) for chunk in chunks] + [b"[DONE]"] * done
@@ -96,6 +99,7 @@ def test_chunks_of_any_shape_end_in_events_or_an_error(chunks: list[Any], done: 
     assert closing == ([Usage, Finished] if error is None else [])
 
 
+@settings(deadline=None)
 @given(noise=st.binary(max_size=200))
 def test_noise_is_never_an_answer(noise: bytes) -> None:
     events, error = _read([noise])

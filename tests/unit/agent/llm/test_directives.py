@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.agent.llm import directives as d
@@ -94,6 +94,7 @@ def test_malformed_directive_is_refused_with_a_word_that_helps(text: str, word: 
     assert word in str(refusal.value)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='[]" {}saycltep0123\\:\n', max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(d.DirectiveError):

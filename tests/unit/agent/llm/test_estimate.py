@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.agent.llm.estimate import TextMeter, estimate_prompt, estimate_tokens, estimate_usage
@@ -28,6 +28,7 @@ def test_estimate_is_near(text: str, least: int, most: int) -> None:
     assert least <= estimate_tokens(text) <= most
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=20), max_size=10))
 def test_pieces_add_up_to_the_whole(pieces: list[str]) -> None:
     meter = TextMeter()

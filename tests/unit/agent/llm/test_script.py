@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.agent.llm import script
@@ -131,6 +131,7 @@ def test_malformed_script_is_answered_with_what_is_wrong() -> None:
     assert "'bogus'" in _text([_user("[[bogus]]")])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_tokens_make_up_the_text(text: str) -> None:
     tokens = script.tokenise(text)

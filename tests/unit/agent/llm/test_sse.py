@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.agent.llm.sse import LineTooLongError, SseReader
@@ -25,6 +25,7 @@ def _pieces(wire: bytes, cuts: list[int]) -> list[bytes]:
     return [wire[start:end] for start, end in pairwise(edges)]
 
 
+@settings(deadline=None)
 @given(
     events=st.lists(_EVENT, max_size=6),
     noise=_NOISE,
