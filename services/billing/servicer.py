@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from google.api import httpbody_pb2
@@ -22,23 +23,36 @@ from services.kit.clock import Clock
 from services.kit.context import current_caller
 
 
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the servicers call."""
+
+    accounts: Accounts
+    prices: PriceBook
+    refresh: RefreshAccount
+    authorize: AuthorizeRun
+    extend: ExtendHold
+    settle: SettleRun
+    list_transactions: ListTransactions
+    list_usage: ListCreditUsage
+
+
 class AccountsServicer(billing_pb2_grpc.AccountsServicer):
     """Who somebody is."""
 
-    def __init__(self, accounts: Accounts, refresh: RefreshAccount) -> None:
-        self._accounts = accounts
-        self._refresh = refresh
+    def __init__(self, use: UseCases) -> None:
+        self._use = use
 
     async def ListAccounts(self, _request: pb.ListAccountsRequest, _context: Any) -> httpbody_pb2.HttpBody:
-        return codec.encode_accounts(await self._refresh.open(current_caller().account_id))
+        return codec.encode_accounts(await self._use.refresh.open(current_caller().account_id))
 
     async def GetUserRole(self, _request: pb.GetUserRoleRequest, _context: Any) -> pb.GetUserRoleResponse:
-        return codec.encode_role(await self._accounts.role_of(current_caller().subject))
+        return codec.encode_role(await self._use.accounts.role_of(current_caller().subject))
 
     async def InitializeAccount(
         self, _request: pb.InitializeAccountRequest, _context: Any
     ) -> pb.InitializeAccountResponse:
-        state = await self._refresh(current_caller().account_id)
+        state = await self._use.refresh(current_caller().account_id)
         return pb.InitializeAccountResponse(
             success=True, message="The account is ready", account_id=state.account.account_id
         )
@@ -47,24 +61,22 @@ class AccountsServicer(billing_pb2_grpc.AccountsServicer):
 class BillingServicer(billing_pb2_grpc.BillingServicer):
     """What somebody has and spent."""
 
-    def __init__(
-        self, refresh: RefreshAccount, transactions: ListTransactions, usage: ListCreditUsage, clock: Clock
-    ) -> None:
-        self._refresh = refresh
-        self._transactions = transactions
-        self._usage = usage
+    def __init__(self, use: UseCases, clock: Clock) -> None:
+        self._use = use
         self._clock = clock
 
     async def GetAccountState(self, _request: pb.GetAccountStateRequest, _context: Any) -> pb.GetAccountStateResponse:
-        state = await self._refresh(current_caller().account_id)
+        state = await self._use.refresh(current_caller().account_id)
         return codec.encode_state(state, self._clock.now())
 
     async def ListCreditUsage(self, request: pb.ListCreditUsageRequest, _context: Any) -> pb.ListCreditUsageResponse:
-        listing = await self._usage(current_caller().account_id, request.thread_id or None, codec.decode_page(request))
+        listing = await self._use.list_usage(
+            current_caller().account_id, request.thread_id or None, codec.decode_page(request)
+        )
         return codec.encode_usage(listing)
 
     async def ListTransactions(self, request: pb.ListTransactionsRequest, _context: Any) -> pb.ListTransactionsResponse:
-        listing = await self._transactions(
+        listing = await self._use.list_transactions(
             current_caller().account_id, request.type_filter or None, codec.decode_page(request)
         )
         return codec.encode_transactions(listing)
@@ -73,32 +85,21 @@ class BillingServicer(billing_pb2_grpc.BillingServicer):
 class BillingInternalServicer(billing_pb2_grpc.BillingInternalServicer):
     """What the other services need of billing."""
 
-    def __init__(
-        self,
-        authorize: AuthorizeRun,
-        extend: ExtendHold,
-        settle: SettleRun,
-        prices: PriceBook,
-        refresh: RefreshAccount,
-        accounts: Accounts,
-    ) -> None:
-        self._authorize = authorize
-        self._extend = extend
-        self._settle = settle
-        self._prices = prices
-        self._refresh = refresh
-        self._accounts = accounts
+    def __init__(self, use: UseCases) -> None:
+        self._use = use
 
     async def AuthorizeRun(self, request: pb.AuthorizeRunRequest, _context: Any) -> pb.AuthorizeRunResponse:
-        return codec.encode_authorized(await self._authorize(codec.decode_run_start(request)))
+        return codec.encode_authorized(await self._use.authorize(codec.decode_run_start(request)))
 
     async def ExtendHold(self, request: pb.ExtendHoldRequest, _context: Any) -> pb.ExtendHoldResponse:
-        hold_id, held = await self._extend(request.account_id, request.run_id, request.ordinal, request.microcredits)
+        hold_id, held = await self._use.extend(
+            request.account_id, request.run_id, request.ordinal, request.microcredits
+        )
         return pb.ExtendHoldResponse(hold_id=hold_id, held_microcredits=held)
 
     async def SettleRun(self, request: pb.SettleRunRequest, _context: Any) -> pb.SettleRunResponse:
         charges = [codec.decode_charge(charge) for charge in request.charges]
-        amounts, held = await self._settle(
+        amounts, held = await self._use.settle(
             request.account_id, request.run_id, request.thread_id, charges, release=request.release
         )
         posted = [
@@ -108,11 +109,11 @@ class BillingInternalServicer(billing_pb2_grpc.BillingInternalServicer):
         return pb.SettleRunResponse(posted=posted, held_microcredits=held)
 
     async def GetPrice(self, request: pb.GetPriceRequest, _context: Any) -> pb.GetPriceResponse:
-        return pb.GetPriceResponse(price=codec.encode_price(await self._prices.current(request.model)))
+        return pb.GetPriceResponse(price=codec.encode_price(await self._use.prices.current(request.model)))
 
     async def GetPlanLimits(self, request: pb.GetPlanLimitsRequest, _context: Any) -> pb.GetPlanLimitsResponse:
-        account = await self._refresh.open(request.account_id)
+        account = await self._use.refresh.open(request.account_id)
         return pb.GetPlanLimitsResponse(limits=codec.encode_limits(PLANS[account.plan]))
 
     async def LookupRole(self, request: pb.LookupRoleRequest, _context: Any) -> pb.LookupRoleResponse:
-        return pb.LookupRoleResponse(role=await self._accounts.role_of(request.user_id) or "user")
+        return pb.LookupRoleResponse(role=await self._use.accounts.role_of(request.user_id) or "user")

@@ -48,7 +48,8 @@ def grant_due(account: Account, balance: Balance, plan: Plan, now: datetime) -> 
     nobody saw are not made up for.
     """
     if plan.periodic is not None and (account.next_grant_at is None or account.next_grant_at <= now):
-        period = (now - account.created_at) // plan.periodic.every
+        # Never before the first: the clock of who made the account may be a little ahead of ours.
+        period = max(0, (now - account.created_at) // plan.periodic.every)
         ends = account.created_at + (period + 1) * plan.periodic.every
         source = f"plan:{plan.key}:{period}"
         key = f"plan:{account.account_id}:{plan.key}-{period}"

@@ -1,8 +1,8 @@
 """The statements that move money. Each is one statement and one commit, and has the same shape:
 
-1. lock what it may change: holds by id, then buckets by id (the one order, so that nobody waits in a circle; a row that
-   somebody else just changed is read again once its lock is ours). NO KEY UPDATE, because the foreign key of a leg takes
-   a share of its bucket's key: posts against a hold must neither wait for the bucket nor deadlock with who has it;
+1. lock what it may change: holds by id, then buckets by id. That is the one order, so nobody waits in a circle, and a
+   row that somebody else just changed is read again once its lock is ours. The lock is NO KEY UPDATE because a leg's
+   foreign key shares its bucket's key: a post against a hold neither waits for the bucket nor deadlocks with its owner;
 2. insert transfers, doing nothing where the key is taken;
 3. insert legs for the transfers that were inserted, and set holds and buckets to what was locked plus the sums of those
    legs. A replay inserts nothing and so changes nothing.

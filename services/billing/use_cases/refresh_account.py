@@ -27,8 +27,8 @@ class RefreshAccount:
         self._default_plan = default_plan
 
     async def __call__(self, account_id: str) -> AccountState:
-        now = self._clock.now()
         account = await self.open(account_id)
+        now = self._clock.now()
         plan = PLANS[account.plan]
         await self._ledger.expire(now, account_id)
         balance = await self._books.balance(account_id, plan.refill_source, now)

@@ -124,12 +124,12 @@ async def test_an_extension_holds_at_least_what_is_asked_for_or_nothing(free_wor
     await free_world.authorize(start)
     account, run = start.account_id, start.run_id
     assert await free_world.extend(account, run, 1, 10 * MICRO) == (f"hold:{run}:1", 50 * MICRO)
-    assert await free_world.extend(account, run, 1, 10 * MICRO) == (f"hold:{run}:1", 50 * MICRO)
+    assert await free_world.extend(account, run, 1, 11 * MICRO) == (f"hold:{run}:1", 50 * MICRO)
     assert await free_world.extend(account, run, 2, 180 * MICRO) == (f"hold:{run}:2", 180 * MICRO)
     with pytest.raises(InsufficientCredits):
         await free_world.extend(account, run, 3, 21 * MICRO)
     with pytest.raises(IdempotencyConflict):
-        await free_world.extend(account, run, 1, 11 * MICRO)
+        await free_world.extend(account, run, 1, 51 * MICRO)
     with pytest.raises(NoOpenHold):
         await free_world.extend(account, new_id(), 1, MICRO)
 
