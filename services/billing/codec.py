@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 from google.api import httpbody_pb2
@@ -19,6 +20,7 @@ from services.billing.use_cases.authorize_run import AuthorizedRun, RunStart
 from services.kit.errors import InvalidArgument
 
 _DEFAULT_LIMIT = 50
+_PAGE_TOKEN = re.compile("[0-9]{1,18}")
 
 
 def decode_run_start(request: pb.AuthorizeRunRequest) -> RunStart:
@@ -53,7 +55,7 @@ def decode_page(request: pb.ListTransactionsRequest | pb.ListCreditUsageRequest)
     limit = request.limit if request.HasField("limit") else _DEFAULT_LIMIT
     if not request.page_token:
         return Page(limit, request.offset)
-    if not request.page_token.isdecimal() or len(request.page_token) > 18:
+    if not _PAGE_TOKEN.fullmatch(request.page_token):
         raise InvalidArgument.of("page_token", "is not one of ours")
     return Page(limit, request.offset, int(request.page_token))
 
