@@ -10,7 +10,9 @@ THREAD = "22222222-aaaa-4222-8222-222222222222"
 MESSAGE = "33333333-aaaa-4333-8333-333333333333"
 OTHER = "44444444-aaaa-4444-8444-444444444444"
 
-_CALL = pb.ToolCall(tool_call_id="c1", function_name="create_file", arguments_json='{"path": "a.txt", "n": 12345678901}')
+_CALL = pb.ToolCall(
+    tool_call_id="c1", function_name="create_file", arguments_json='{"path": "a.txt", "n": 12345678901}'
+)
 _POSITION = {"message_id": MESSAGE, "tool_call_id": "c1", "function_name": "create_file", "tool_index": 0}
 
 SAMPLES: dict[str, list[Message]] = {
