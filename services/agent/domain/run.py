@@ -56,6 +56,8 @@ class RunSpec:
     price: Price
     held: int
     """Micro-credits of the first hold."""
+    scopes: tuple[str, ...] = ("tools",)
+    """What the run may call, as its service tokens say: all tools, or `tools:<registry name>` each."""
     fresh_thread: bool = False
     """The thread was made for this run: there is nothing earlier to load."""
     mode: str | None = None

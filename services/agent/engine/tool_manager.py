@@ -212,7 +212,8 @@ class ToolManager:
             run.thread_id,
             run.run_id,
         )
-        with acting_for(str(run.account_id), run_id=str(run.run_id), epoch=run.epoch):
+        scopes = self._claim.spec.scopes
+        with acting_for(str(run.account_id), run_id=str(run.run_id), epoch=run.epoch, scopes=scopes):
             async with aclosing(self._tools.execute(request)) as parts:
                 async for part in parts:
                     if isinstance(part, ToolOutcome):

@@ -47,6 +47,7 @@ def decode_spec(text: str) -> RunSpec:
     """The spec of `encode_spec`."""
     values = json.loads(text)
     values["price"] = Price(**values["price"])
+    values["scopes"] = tuple(values["scopes"])
     values["prompt_message_id"] = UUID(values["prompt_message_id"])
     return RunSpec(**values)
 
