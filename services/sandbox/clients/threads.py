@@ -5,11 +5,15 @@ Fails closed: where nothing is known and threads is away, nobody sees anything.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mesh.threads.v1 import threads_pb2
-from mesh.threads.v1.threads_pb2_grpc import ThreadsInternalAsyncStub
 
 from services.kit.clock import Clock
 from services.sandbox.domain import Access
+
+if TYPE_CHECKING:  # exists for the type checker alone
+    from mesh.threads.v1.threads_pb2_grpc import ThreadsInternalAsyncStub
 
 IDEMPOTENT = ("/mesh.threads.v1.ThreadsInternal/CheckAccess",)
 _TIMEOUT_S = 3.0

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from services.kit.logging import get_logger
 from services.sandbox.domain import Isolation, Level, Limits, Outcome, ProcessState
 from services.sandbox.errors import IsolationUnavailable
 from services.sandbox.providers.local import profile, seccomp, selftest
@@ -21,6 +22,8 @@ from services.sandbox.providers.local.launch import Bubblewrap, Launched, Launch
 from services.sandbox.providers.local.spool import Spool
 from services.sandbox.providers.local.tree import Tree
 from services.sandbox.providers.local.unconfined import Unconfined
+
+log = get_logger()
 
 HOLES = {
     Level.CGROUP: (
@@ -129,6 +132,8 @@ class Engine:
             self._groups.remove()
             self._groups = None
         verdict = await self._self_test(self._confined(bwrap, level, selftest.small(self._config.limits)))
+        if verdict.missing:
+            log.warning("sandbox.level_does_not_hold", level=level, missing=verdict.missing)
         if verdict.starts:
             self._launcher, self._level = self._confined(bwrap, level, self._config.limits), level
         return verdict.missing
@@ -143,8 +148,9 @@ class Engine:
     async def _self_test(self, launcher: Launcher) -> selftest.Verdict:
         home = await asyncio.to_thread(self._homes.make, SELF_TEST)
 
-        async def run(name: str, command: str, seconds: float) -> tuple[Outcome, str]:
-            group = await self._command_group(launcher.limits, f"{SELF_TEST}-{name}", name)
+        async def run(name: str, command: str, seconds: float, *, cpus: float = 1.0) -> tuple[Outcome, str]:
+            limits = replace(launcher.limits, cpus=cpus)
+            group = await self._command_group(limits, f"{SELF_TEST}-{name}", name)
             spool = Spool(home.output(name), self._config.output_bytes)
             try:
                 tree = await self._launch(launcher, home, spool, command, "/workspace", group)

@@ -6,14 +6,17 @@ Run at start, on this machine, through the same code that runs commands: what ho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from services.sandbox.domain import Limits, Outcome, ProcessState
 
 PROBE_WAIT_S = 10.0
-SPIN_S = 0.5
+SPIN_S = 0.4
+SPIN_CPUS = 0.05  # so little that even a busy machine would give more
 MEMORY_BYTES = 64 * 1024 * 1024
 PROCESSES = 24
 
@@ -26,8 +29,11 @@ LIMITS_REMEDY = "let the service write to a cgroup of its own, or set ALLOW_UNSA
 
 PROBES = ("start", "see", "memory", "processes", "cpu")
 
-Run = Callable[[str, str, float], Awaitable[tuple[Outcome, str]]]
-"""Runs (name, command, seconds) in a sandbox of its own with the limits of `small`; what it printed."""
+
+class Run(Protocol):
+    """Runs a command in a sandbox of its own with the limits of `small`; how it ended and what it printed."""
+
+    async def __call__(self, name: str, command: str, seconds: float, *, cpus: float = 1.0) -> tuple[Outcome, str]: ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Verdict:
 
 def small(limits: Limits) -> Limits:
     """Limits that a probe reaches at once."""
-    return replace(limits, memory_bytes=MEMORY_BYTES, processes=PROCESSES, cpus=0.5, tmp_bytes=MEMORY_BYTES // 4)
+    return replace(limits, memory_bytes=MEMORY_BYTES, processes=PROCESSES, tmp_bytes=MEMORY_BYTES // 4)
 
 
 async def probe(run: Run, secret: Path, throttled: Callable[[], bool]) -> Verdict:
@@ -71,23 +77,31 @@ async def _sees_nothing(run: Run, secret: Path) -> str:
 
 
 async def _memory_held(run: Run) -> str:
-    _, said = await run("memory", "head -c 256M /dev/zero | tail >/dev/null; echo status:$?", PROBE_WAIT_S)
-    return f"memory is not limited: {LIMITS_REMEDY}" if "status:0" in said else ""
+    outcome, said = await run("memory", "head -c 256M /dev/zero | tail >/dev/null; echo status:$?", PROBE_WAIT_S)
+    held = "status:0" not in said and outcome.state is not ProcessState.TIMED_OUT
+    return "" if held else f"memory is not limited: {LIMITS_REMEDY}"
 
 
 async def _processes_held(run: Run) -> str:
-    """Forks without end for a moment, then counts."""
-    bomb = "(while :; do sleep 9 & done) 2>/dev/null &"
-    _, said = await run("processes", f"sleep 0.4 & t=$!; {bomb} wait $t; set -- /proc/[0-9]*; echo $#", PROBE_WAIT_S)
-    count = next((int(line) for line in reversed(said.split()) if line.isdigit()), 0)
-    if PROCESSES // 2 <= count <= PROCESSES + 1:
-        return ""
-    return f"the number of processes is not limited ({count} of {PROCESSES}): {LIMITS_REMEDY}"
+    """Forks without end, waits until that is felt, and looks whether it goes on."""
+    command = f"""
+        (while :; do sleep 99 & done) 2>/dev/null &
+        while set -- /proc/[0-9]*; [ $# -lt {PROCESSES - 4} ]; do :; done
+        most=0; i=0
+        while [ $i -lt 100 ]; do
+            set -- /proc/[0-9]*; [ $# -gt $most ] && most=$#; i=$((i + 1))
+        done
+        echo most:$most
+    """
+    _, said = await run("processes", command, PROBE_WAIT_S)
+    most = re.search(r"most:(\d+)", said)
+    held = most is not None and int(most[1]) <= PROCESSES + 1
+    return "" if held else f"the number of processes is not limited: {LIMITS_REMEDY}"
 
 
 async def _spinning_held(run: Run, throttled: Callable[[], bool]) -> str:
     """A spinning command is slowed by its cgroup where there is one, and ends when told to."""
-    outcome, _ = await run("cpu", "while :; do :; done", SPIN_S)
+    outcome, _ = await run("cpu", "while :; do :; done", SPIN_S, cpus=SPIN_CPUS)
     if outcome.state is not ProcessState.TIMED_OUT:
         return f"a spinning command could not be ended: {LIMITS_REMEDY}"
     return "" if throttled() else f"CPU is not limited: {LIMITS_REMEDY}"

@@ -6,6 +6,7 @@ The end is reached when the pid namespace is empty, not when the shell has left:
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -19,6 +20,17 @@ from services.sandbox.providers.local.spool import Spool
 READ_BYTES = 64 * 1024
 DROPPING_PAUSE_S = 0.01
 SAID_BYTES = 500
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Lets the first processes of commands come to this process, which buries them, when their monitor is gone.
+
+    Otherwise they go to the machine's first process, and in a container that may be one that buries nobody.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 class Tree:
@@ -121,6 +133,8 @@ class Tree:
         launched.monitor.wait()
         launched.monitor.stdout.close()  # type: ignore[union-attr] # opened as pipes
         launched.monitor.stderr.close()  # type: ignore[union-attr]
+        with suppress(ChildProcessError):  # an orphan of the monitor's: ours to bury only if it came to us
+            os.waitid(os.P_PIDFD, launched.first_pidfd, os.WEXITED | os.WNOHANG)
         for descriptor in (launched.monitor_pidfd, launched.first_pidfd, launched.status):
             os.close(descriptor)
         self.spool.close()
