@@ -19,6 +19,7 @@ from services.gateway.envoy.typed import Json, extension, http_filter, seconds, 
 _LUA = Path(__file__).parent / "lua"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _MUTATION = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+_USELESS = ("cookie", "sec-")  # a browser's own: large, private, and read by nobody here
 _FORGED = ("x-user-", "x-account-", "x-envoy-", "x-mesh-")
 _RESERVED = (
     "grpc-status",
@@ -114,7 +115,7 @@ def _identity(settings: Settings) -> Json:
 
 def _hygiene(settings: Settings) -> list[Json]:
     forwarded = () if settings.mesh_trusted_hops else ("x-forwarded-",)
-    return [without(prefix) for prefix in (*_FORGED, *_RESERVED, *forwarded)]
+    return [without(prefix) for prefix in (*_USELESS, *_FORGED, *_RESERVED, *forwarded)]
 
 
 def _paths() -> Json:

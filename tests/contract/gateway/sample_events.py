@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf.message import Message
 from mesh.agent.v1 import events_pb2 as pb
 
@@ -13,7 +15,12 @@ OTHER = "44444444-aaaa-4444-8444-444444444444"
 _CALL = pb.ToolCall(
     tool_call_id="c1", function_name="create_file", arguments_json='{"path": "a.txt", "n": 12345678901}'
 )
-_POSITION = {"message_id": MESSAGE, "tool_call_id": "c1", "function_name": "create_file", "tool_index": 0}
+_POSITION: dict[str, Any] = {
+    "message_id": MESSAGE,
+    "tool_call_id": "c1",
+    "function_name": "create_file",
+    "tool_index": 0,
+}
 
 SAMPLES: dict[str, list[Message]] = {
     "ack": [pb.Ack(message="On it")],
@@ -73,4 +80,7 @@ SAMPLES: dict[str, list[Message]] = {
 
 def event(kind: str, said: Message, *, epoch: int = 1, n: int = 7, at_ms: int = 1_700_000_000_042) -> pb.RunEvent:
     """An event of that kind."""
-    return pb.RunEvent(epoch=epoch, n=n, at_ms=at_ms, **{kind: said})
+    made = pb.RunEvent(epoch=epoch, n=n, at_ms=at_ms)
+    getattr(made, kind).CopyFrom(said)
+    getattr(made, kind).SetInParent()
+    return made

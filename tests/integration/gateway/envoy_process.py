@@ -78,6 +78,8 @@ async def open_door(folder: Path, upstream: str, **more: Any) -> AsyncIterator[D
             "1",
             "--log-level",
             "warning",
+            "--file-flush-interval-msec",
+            "20",
             stdout=out,
             stderr=out,
         )
