@@ -1,4 +1,7 @@
-"""How a mesh is, as data: what its state file says, and what each part answers right now."""
+"""How a mesh is, as data: what its state file says, and what each part answers right now.
+
+The sandbox's level of isolation is read off its metrics, `mesh_sandbox_isolation_info{level="cgroup"}`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,15 @@ import asyncio
 from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
+import httpx
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from . import probes
 from .state import MeshState, PartStatus, Phase
+
+_SANDBOX_METRICS = "sandbox-metrics"
+_ISOLATION = "mesh_sandbox_isolation_info"
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class MeshReport:
     uptime_s: float
     parts: dict[str, PartReport]
     ports: dict[str, int]
+    sandbox_level: str | None
 
     @property
     def healthy(self) -> bool:
@@ -57,6 +66,7 @@ async def report(state: MeshState, now: float) -> MeshReport:
         uptime_s=now - state.since if alive else 0.0,
         parts=dict(zip(state.parts, await asyncio.gather(*asked), strict=False)),
         ports=state.ports,
+        sandbox_level=await _sandbox_level(state.ports) if alive else None,
     )
 
 
@@ -73,6 +83,17 @@ async def _part(status: PartStatus, now: float) -> PartReport:
     )
 
 
+async def _sandbox_level(ports: dict[str, int]) -> str | None:
+    """None where the sandbox doesn't say."""
+    try:
+        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
+            answer = await client.get(f"http://127.0.0.1:{ports[_SANDBOX_METRICS]}/metrics")
+    except (httpx.HTTPError, KeyError):
+        return None
+    samples = (sample for family in text_string_to_metric_families(answer.text) for sample in family.samples)
+    return next((sample.labels["level"] for sample in samples if sample.name == _ISOLATION), None)
+
+
 def _memory_mb(pid: int) -> float:
     try:
         return round(psutil.Process(pid).memory_info().rss / 2**20, 1)
@@ -82,4 +103,4 @@ def _memory_mb(pid: int) -> float:
 
 def _address(probe: str) -> str:
     where = urlsplit(probe)
-    return where.netloc or where.path
+    return where.netloc or f"unix:{where.path}"

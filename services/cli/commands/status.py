@@ -15,10 +15,10 @@ from rich.table import Table
 from services.cli.config import Settings
 from services.cli.errors import NotRunning
 from services.cli.report import MeshReport, PartReport, report
-from services.cli.state import load
+from services.cli.state import PartState, load
 from services.kit.config import load_settings
 
-_COLUMNS = ("part", "state", "health", "pid", "uptime", "restarts", "memory", "address")
+_COLUMNS = ("part", "health", "pid", "uptime", "restarts", "memory", "address")
 
 
 def status(
@@ -42,6 +42,8 @@ def status(
 def _show(mesh: MeshReport) -> None:
     console = Console()
     console.print(f"{mesh.url}/v1  {mesh.phase}, pid {mesh.pid}, up {_duration(mesh.uptime_s)}", highlight=False)
+    if mesh.sandbox_level:
+        console.print(f"sandbox isolation: {mesh.sandbox_level}", highlight=False)
     table = Table(*_COLUMNS, box=None, pad_edge=False)
     for name, part in mesh.parts.items():
         table.add_row(name, *_row(part))
@@ -49,10 +51,16 @@ def _show(mesh: MeshReport) -> None:
 
 
 def _row(part: PartReport) -> tuple[str, ...]:
-    health = "[green]healthy[/]" if part.healthy else "[red]not healthy[/]"
+    health = "[green]healthy[/]" if part.healthy else f"[red]{_ailment(part)}[/]"
     pid = str(part.pid or "-")
     memory = f"{part.memory_mb:.0f} MB"
-    return part.state, health, pid, _duration(part.uptime_s), str(part.restarts), memory, part.address
+    address = "UNIX socket" if part.address.startswith("unix:") else part.address
+    return health, pid, _duration(part.uptime_s), str(part.restarts), memory, address
+
+
+def _ailment(part: PartReport) -> str:
+    """What the supervisor is doing about it, if it knows."""
+    return "not healthy" if part.state == PartState.HEALTHY else part.state
 
 
 def _duration(seconds: float) -> str:
