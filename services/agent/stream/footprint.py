@@ -7,13 +7,13 @@ from collections import deque
 from services.agent.stream.ids import EventId
 
 TAIL_BYTES = 8 * 1024 * 1024
-_MARK_BYTES = 128 * 1024
+_STRETCHES = 64
 # Of one entry, beside its payload: id, field name, and the stream's own structure, generously.
 _OVERHEAD = 64
 
 
 class Footprint:
-    """Counts bytes in stretches of about 128 KiB, and forgets the oldest stretches first."""
+    """Counts bytes in stretches of a 64th of the limit, and forgets the oldest stretches first."""
 
     def __init__(self, limit: int = TAIL_BYTES) -> None:
         self._limit = limit
@@ -34,7 +34,7 @@ class Footprint:
         """Counts what was added up to an id; the id below which the tail should be trimmed now, if it should."""
         self._open += size + _OVERHEAD
         self._total += size + _OVERHEAD
-        if self._open < _MARK_BYTES:
+        if self._open < self._limit // _STRETCHES:
             return None
         self._stretches.append((last, self._open))
         self._open = 0

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 from uuid import UUID
 
 from services.agent.stream.codec import WireEvent, id_of, kind_of, message_of, parse_stored
 from services.agent.stream.ids import START, EventId
 from services.agent.stream.ports import EventStore, RunHead
+
+
+class OpenMessage(NamedTuple):
+    """A message that was begun and not complete."""
+
+    message_id: str
+    since: EventId
 
 
 class History:
@@ -46,28 +54,28 @@ class History:
             newest = id_of(event)
         return newest
 
-    async def open_message(self, place: EventId) -> str | None:
-        """The message that was begun and not complete at a place."""
-        message_id = None
+    async def open_message(self, place: EventId) -> OpenMessage | None:
+        """The message that was open at a place."""
+        message = None
         async for event in self.after(START, EventId(place.epoch, place.n + 1)):
-            message_id = _open_behind(event, message_id)
-        return message_id
+            message = _open_behind(event, message)
+        return message
 
     async def settled(self, place: EventId) -> EventId:
         """How far one may go behind a place without leaving something out of a message that is still open."""
-        settled, message_id, whole = place, None, True
+        settled, message, whole = place, None, True
         async for event in self.after(place):
             if whole and not settled.precedes(id_of(event)):
-                whole, message_id = False, await self.open_message(settled)
-            message_id = _open_behind(event, message_id)
-            if whole or message_id is None:
+                whole, message = False, await self.open_message(settled)
+            message = _open_behind(event, message)
+            if whole or message is None:
                 settled = id_of(event)
         return settled
 
 
-def _open_behind(event: WireEvent, before: str | None) -> str | None:
+def _open_behind(event: WireEvent, before: OpenMessage | None) -> OpenMessage | None:
     """The message that is open behind an event."""
     kind = kind_of(event)
     if kind == "model_call_started":
-        return message_of(event)
+        return OpenMessage(message_of(event), id_of(event))
     return None if kind in ("assistant_complete", "run_ended") else before

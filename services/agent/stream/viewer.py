@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from services.agent.stream.codec import WireEvent, batch, id_of, kind_of, parse_batch
-from services.agent.stream.history import History
+from services.agent.stream.codec import WireEvent, batch, id_of, kind_of, message_of, parse_batch
+from services.agent.stream.history import History, OpenMessage
 from services.agent.stream.ids import START, EventId
 from services.agent.stream.mender import Mender
 from services.agent.stream.ports import Entry, ReadableTail, WireDown
@@ -58,6 +58,7 @@ class Viewer:
         if await self._is_unknown(newest, ended=head.ended):
             self._at = self._read = START
             self._mender = Mender(shown=False)
+        await self._doubt()
         if head.ended:
             async for payload in joined(self._rest()):
                 yield payload
@@ -153,8 +154,8 @@ class Viewer:
         """Consecutive events as they are sent; empty: all of them are held back."""
         new = [event for event in events if id_of(event) > self._at]
         if gap := self._misses(id_of(new[0])):
-            message_id = await self._history.open_message(self._at) if self._mender.shown else None
-            self._mender.tear(self._at, message_id)
+            message = await self._history.open_message(self._at) if self._mender.shown else None
+            self._mender.tear(self._at, message.message_id if message else None)
         mended = self._mender.mend(self._at, new)
         self._at = id_of(new[-1])
         self._epoch = max(self._epoch, self._at.epoch)
@@ -164,6 +165,31 @@ class Viewer:
     def _misses(self, first: EventId) -> bool:
         """Whether events between the last one and this are missing."""
         return first > self._at and not self._at.precedes(first)
+
+    async def _doubt(self) -> None:
+        """Who resumes within a message may have been held back chunks that are lost. Unless the tail has the message's
+        events up to the cursor, the rest of it is not shown in pieces."""
+        message = await self._history.open_message(self._at) if self._at != START else None
+        if message is None:
+            return
+        with suppress(WireDown):
+            if await self._has_all(message):
+                return
+        self._mender.tear(self._at, message.message_id)
+
+    async def _has_all(self, message: OpenMessage) -> bool:
+        """Whether the tail has all of an open message up to the last event, from its beginning or from a reset."""
+        place, intact = EventId(message.since.epoch, message.since.n - 1), False
+        while entries := await self._tail.after(place):
+            for entry in entries:
+                first = EventId(entry.id.epoch, entry.first)
+                intact = first <= message.since or (intact and place.precedes(first))
+                for event in parse_batch(entry.payload):
+                    if id_of(event) > self._at:
+                        return intact
+                    intact = intact or (kind_of(event) == "message_reset" and message_of(event) == message.message_id)
+                place = entry.id
+        return intact and place >= self._at
 
     async def _newest_published(self) -> EventId | None:
         with suppress(WireDown):
