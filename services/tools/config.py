@@ -16,15 +16,15 @@ class Settings(MeshSettings):
     required: ClassVar[tuple[str, ...]] = ("database_url", "mesh_sandbox_url")
 
     mesh_tool_timeout_s: float = Field(default=600.0, gt=0)
-    """Seconds after which an execution is ended whose caller named no timeout."""
+    """Seconds after which an execution is ended, where neither its caller nor its arguments ask for more."""
 
     mesh_tool_max_timeout_s: float = Field(default=3600.0, gt=0)
     """Seconds after which every execution is ended, whatever its caller asked for."""
 
-    mesh_tool_output_chars: int = Field(default=60_000, ge=1_000, le=1_000_000)
+    mesh_tool_output_chars: int = Field(default=60_000, ge=1_000, le=500_000)
     """Characters of text that one result holds; of more, the beginning and the end are kept. It is what models read."""
 
-    mesh_tool_live_chars: int = Field(default=1_000_000, ge=0, le=4_000_000)
+    mesh_tool_live_chars: int = Field(default=250_000, ge=0, le=2_000_000)
     """Characters that one execution shows live, and that are replayed to who attaches later; the rest is not shown."""
 
     mesh_tool_lease_s: float = Field(default=3.0, gt=0)

@@ -47,6 +47,10 @@ class Tool:
 
     info: ClassVar[ToolInfo]
 
+    def needed_s(self, _arguments: Arguments) -> float:
+        """Seconds that a call with these arguments may need, where its caller says nothing."""
+        return 0.0
+
     async def stop(self, key: str) -> None:
         """Ends the effect of a key, and returns when it has ended. Queryable tools have something to do here."""
 

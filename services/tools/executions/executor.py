@@ -110,9 +110,11 @@ class Executor:
                 if row is None:
                     return self._start(call, Beginning(call.timeout_s))
                 _admit(row, call)
+                if row.result is not None:
+                    return row
                 live = self._live.get(call.key)
-                if row.result is not None or live is None:
-                    return row if row.result is not None else await self._adopt(row, call)
+                if live is None:
+                    return await self._adopt(row, call)
             live.admit(call)
             return live
 
@@ -157,9 +159,11 @@ class Executor:
             row = await self._store.begin_cancelled(key, epoch)
             if row.epoch > epoch:
                 raise StaleEpoch(key, row.epoch)
+            if row.result is not None:
+                return row.result
             live = self._live.get(key)
-            if row.result is not None or live is None:
-                return row.result or await self._cancel_row(row)
+            if live is None:
+                return await self._cancel_row(row)
         live.admit_epoch(epoch)
         return live
 

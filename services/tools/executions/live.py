@@ -55,6 +55,7 @@ class LiveExecution:
         self._request_hash = call.request_hash()
         self._store = store
         self._room = output_chars
+        self._cut = False
         self._shown: list[str] = []
         self._changed = asyncio.Event()
         self._owned_until = now + lease.ttl_s
@@ -62,11 +63,12 @@ class LiveExecution:
     # -- as its function sees it
 
     def emit(self, text: str) -> None:
-        if not self._room:
+        if self._cut or not text:
             return
         shown = text[: self._room].replace("\0", REPLACEMENT)
         self._room -= len(shown)
-        self._shown.append(shown if self._room else f"{shown}\n[... what follows is not shown live ...]\n")
+        self._cut = len(shown) < len(text)
+        self._shown.append(f"{shown}\n[... what follows is not shown live ...]\n" if self._cut else shown)
         self._notify()
 
     def ensure_owned(self) -> None:

@@ -73,14 +73,16 @@ class ExecuteTool:
         function = self._registry.demand(wish.function_name)
         if not grant.allows(function.tool.info.name):
             raise BadCallError(f"This run may not call {wish.function_name}")
+        arguments = self._registry.read_arguments(wish.function_name, wish.arguments_json)
+        timeout_s = wish.timeout_s or max(self._default_timeout_s, function.tool.needed_s(arguments))
         return Call(
             key=wish.key,
             epoch=wish.epoch,
             function_name=wish.function_name,
-            arguments=self._registry.read_arguments(wish.function_name, wish.arguments_json),
+            arguments=arguments,
             account_id=wish.account_id,
             project_id=wish.project_id,
             thread_id=wish.thread_id,
             run_id=wish.run_id,
-            timeout_s=min(wish.timeout_s or self._default_timeout_s, self._max_timeout_s),
+            timeout_s=min(timeout_s, self._max_timeout_s),
         )

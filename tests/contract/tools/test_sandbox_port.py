@@ -13,20 +13,38 @@ import pytest
 
 from services.kit.channels import open_channels
 from services.kit.errors import AlreadyExists, MeshError
+from services.sandbox.app import build as build_sandbox
+from services.sandbox.config import Settings as SandboxSettings
 from services.tools.clients.sandbox import IDEMPOTENT, SandboxClient
 from services.tools.config import Settings
 from services.tools.ports import Command, Place, Presence, ProcessEnd, ProcessOutput
 from tests.fakes.sandbox.servicer import serve_sandbox
-from tests.support.harness import make_settings
+from tests.support.harness import ServiceHarness, make_settings
 
 
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[SandboxClient]:
+@pytest.fixture(params=["fake", "real"])
+async def client(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> AsyncIterator[SandboxClient]:
     async with AsyncExitStack() as stack:
-        _, address = await stack.enter_async_context(serve_sandbox(tmp_path))
-        settings = make_settings(Settings, tmp_path, database_url="postgresql://unused", mesh_sandbox_url=address)
+        if request.param == "fake":
+            _, address = await stack.enter_async_context(serve_sandbox(tmp_path))
+        else:
+            address = await _serve_real(stack, tmp_path, database_url)
+        settings = make_settings(Settings, tmp_path, database_url=database_url, mesh_sandbox_url=address)
         channels = await stack.enter_async_context(open_channels(settings))
         yield SandboxClient(channels.open("sandbox", idempotent=IDEMPOTENT), patience_s=5)
+
+
+async def _serve_real(stack: AsyncExitStack, directory: Path, database_url: str) -> str:
+    """The sandbox service itself. On a machine that can not isolate, it runs commands unconfined."""
+    settings = make_settings(
+        SandboxSettings,
+        directory,
+        database_url=database_url,
+        mesh_threads_url="127.0.0.1:1",
+        allow_unsafe_sandbox=True,
+        mesh_drain_s=0.2,
+    )
+    return (await stack.enter_async_context(ServiceHarness(settings, build_sandbox))).address
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from services.tools.ports import Command, Place, ProcessEnd, ProcessOutput, Sand
 
 _DEFAULT_TIMEOUT_S = 60
 _MAX_TIMEOUT_S = 3600
+# A sandbox may have to be made first.
+_START_S = 60
 
 
 class ShellTool(Tool):
@@ -62,6 +64,9 @@ class ShellTool(Tool):
                 return failed(away.message)
             return watched.lost(f"{away.message}. The command may or may not have run")
         return watched.lost("The sandbox did not say how the command ended")
+
+    def needed_s(self, arguments: Arguments) -> float:
+        return whole(arguments, "timeout", _DEFAULT_TIMEOUT_S) + _START_S
 
     async def stop(self, key: str) -> None:
         await self._sandbox.kill(key)

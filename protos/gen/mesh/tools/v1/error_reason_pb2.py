@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n mesh/tools/v1/error_reason.proto\x12\rmesh.tools.v1*\x94\x01\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45RROR_REASON_STALE_EPOCH\x10\x01\x12#\n\x1f\x45RROR_REASON_EXECUTION_CONFLICT\x10\x02\x12$\n ERROR_REASON_EXECUTION_NOT_FOUND\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n mesh/tools/v1/error_reason.proto\x12\rmesh.tools.v1*\xd5\x01\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45RROR_REASON_STALE_EPOCH\x10\x01\x12#\n\x1f\x45RROR_REASON_EXECUTION_CONFLICT\x10\x02\x12$\n ERROR_REASON_EXECUTION_NOT_FOUND\x10\x03\x12\x1d\n\x19\x45RROR_REASON_NOT_THIS_RUN\x10\x04\x12 \n\x1c\x45RROR_REASON_EXECUTION_MOVED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mesh.tools.v1.error_reason_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=52
-  _globals['_ERRORREASON']._serialized_end=200
+  _globals['_ERRORREASON']._serialized_end=265
 # @@protoc_insertion_point(module_scope)

@@ -10,7 +10,11 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_STALE_EPOCH: _ClassVar[ErrorReason]
     ERROR_REASON_EXECUTION_CONFLICT: _ClassVar[ErrorReason]
     ERROR_REASON_EXECUTION_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_NOT_THIS_RUN: _ClassVar[ErrorReason]
+    ERROR_REASON_EXECUTION_MOVED: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_STALE_EPOCH: ErrorReason
 ERROR_REASON_EXECUTION_CONFLICT: ErrorReason
 ERROR_REASON_EXECUTION_NOT_FOUND: ErrorReason
+ERROR_REASON_NOT_THIS_RUN: ErrorReason
+ERROR_REASON_EXECUTION_MOVED: ErrorReason

@@ -72,7 +72,7 @@ class ToolsInternalServicer:
         """Starts the execution of a key, or attaches to it: output chunks from the start, then one result. A lost caller does
         not stop it; a finished key returns its stored result. agent. Idempotent by key.
         A call that can not be made (unknown tool, bad arguments, not allowed) is a result with success false.
-        Fails with STALE_EPOCH, EXECUTION_CONFLICT.
+        Fails with STALE_EPOCH, EXECUTION_CONFLICT, NOT_THIS_RUN, EXECUTION_MOVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +87,7 @@ class ToolsInternalServicer:
 
     def CancelExecution(self, request, context):
         """Ends an execution, kills its process tree, and answers when that is empty. agent. Idempotent; an unknown key is
-        remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH.
+        remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH, EXECUTION_MOVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

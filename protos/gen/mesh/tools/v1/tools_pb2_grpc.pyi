@@ -39,13 +39,13 @@ class ToolsInternalStub:
     """Starts the execution of a key, or attaches to it: output chunks from the start, then one result. A lost caller does
     not stop it; a finished key returns its stored result. agent. Idempotent by key.
     A call that can not be made (unknown tool, bad arguments, not allowed) is a result with success false.
-    Fails with STALE_EPOCH, EXECUTION_CONFLICT.
+    Fails with STALE_EPOCH, EXECUTION_CONFLICT, NOT_THIS_RUN, EXECUTION_MOVED.
     """
     GetExecution: _grpc.UnaryUnaryMultiCallable[_tools_pb2.GetExecutionRequest, _tools_pb2.GetExecutionResponse]
     """What became of a key. agent. Idempotent. Fails with EXECUTION_NOT_FOUND."""
     CancelExecution: _grpc.UnaryUnaryMultiCallable[_tools_pb2.CancelExecutionRequest, _tools_pb2.CancelExecutionResponse]
     """Ends an execution, kills its process tree, and answers when that is empty. agent. Idempotent; an unknown key is
-    remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH.
+    remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH, EXECUTION_MOVED.
     """
 
 @_typing.type_check_only
@@ -59,13 +59,13 @@ class ToolsInternalAsyncStub(ToolsInternalStub):
     """Starts the execution of a key, or attaches to it: output chunks from the start, then one result. A lost caller does
     not stop it; a finished key returns its stored result. agent. Idempotent by key.
     A call that can not be made (unknown tool, bad arguments, not allowed) is a result with success false.
-    Fails with STALE_EPOCH, EXECUTION_CONFLICT.
+    Fails with STALE_EPOCH, EXECUTION_CONFLICT, NOT_THIS_RUN, EXECUTION_MOVED.
     """
     GetExecution: _aio.UnaryUnaryMultiCallable[_tools_pb2.GetExecutionRequest, _tools_pb2.GetExecutionResponse]  # type: ignore[assignment]
     """What became of a key. agent. Idempotent. Fails with EXECUTION_NOT_FOUND."""
     CancelExecution: _aio.UnaryUnaryMultiCallable[_tools_pb2.CancelExecutionRequest, _tools_pb2.CancelExecutionResponse]  # type: ignore[assignment]
     """Ends an execution, kills its process tree, and answers when that is empty. agent. Idempotent; an unknown key is
-    remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH.
+    remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH, EXECUTION_MOVED.
     """
 
 class ToolsInternalServicer(metaclass=_abc_1.ABCMeta):
@@ -88,7 +88,7 @@ class ToolsInternalServicer(metaclass=_abc_1.ABCMeta):
         """Starts the execution of a key, or attaches to it: output chunks from the start, then one result. A lost caller does
         not stop it; a finished key returns its stored result. agent. Idempotent by key.
         A call that can not be made (unknown tool, bad arguments, not allowed) is a result with success false.
-        Fails with STALE_EPOCH, EXECUTION_CONFLICT.
+        Fails with STALE_EPOCH, EXECUTION_CONFLICT, NOT_THIS_RUN, EXECUTION_MOVED.
         """
 
     @_abc_1.abstractmethod
@@ -106,7 +106,7 @@ class ToolsInternalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_tools_pb2.CancelExecutionResponse, _abc.Awaitable[_tools_pb2.CancelExecutionResponse]]:
         """Ends an execution, kills its process tree, and answers when that is empty. agent. Idempotent; an unknown key is
-        remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH.
+        remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH, EXECUTION_MOVED.
         """
 
 def add_ToolsInternalServicer_to_server(servicer: ToolsInternalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
