@@ -6,6 +6,7 @@ One `AsyncExitStack` holds everything: pools first in, server last in, so the se
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -58,6 +59,7 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
         async with AsyncExitStack() as stack:
             server = await build(settings, stack)
             await stack.enter_async_context(server)
+            _settle_memory()
             await ending.wait()
             log.info("service.draining")
             await server.drain()
@@ -65,6 +67,14 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
         if not ending.asked:
             raise
     log.info("service.ended")
+
+
+def _settle_memory() -> None:
+    """What a started service holds it holds for ever: collections need not look at it again, nor come so often. Under
+    load they cost a tenth of a server's time otherwise."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 class _Ending:
@@ -89,6 +99,7 @@ class _Ending:
 
     def _on_signal(self) -> None:
         if self.asked:
+            log.warning("service.forced")
             os._exit(_FORCED)
         self._signalled.set()
         if self._starting and self._main is not None:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
-from typing import Any, TextIO
+from functools import lru_cache
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from services.kit.config import MeshSettings
+from services.kit.log_output import LogOutput
 
 _SECRET_PARTS = ("token", "secret", "password", "passwd", "api_key", "apikey", "authorization", "dsn", "cookie")
 _SECRET_NAMES = frozenset({"key", "pass", "jwt", "bearer", "database_url", "redis_url"})
-_SAFE_SUFFIXES = ("_tokens", "tokens")
+_SAFE_SUFFIX = "tokens"
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
@@ -31,17 +32,23 @@ def get_logger() -> structlog.typing.FilteringBoundLogger:
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replaces the value of every field whose name speaks of a secret. Counts of tokens are no secret."""
     for name in event:
-        lowered = name.lower()
-        if lowered.endswith(_SAFE_SUFFIXES):
-            continue
-        if lowered in _SECRET_NAMES or any(part in lowered for part in _SECRET_PARTS):
+        if _is_secret(name):
             event[name] = "********"
     return event
 
 
-def configure_logging(settings: MeshSettings, out: TextIO | None = None) -> None:
-    """Sets up structlog and the standard library for this process."""
-    stream = out or sys.stdout
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    lowered = name.lower()
+    if lowered.endswith(_SAFE_SUFFIX):
+        return False
+    return lowered in _SECRET_NAMES or any(part in lowered for part in _SECRET_PARTS)
+
+
+def configure_logging(settings: MeshSettings, stream: BinaryIO | None = None) -> None:
+    """Sets up structlog and the standard library for this process, onto stdout."""
+    raw = stream or sys.stdout.buffer
+    output = LogOutput(raw)
     level = logging.getLevelNamesMapping()[settings.mesh_log_level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -50,14 +57,14 @@ def configure_logging(settings: MeshSettings, out: TextIO | None = None) -> None
         _named(settings.service),
         mask_secrets,
     ]
-    final = _final(stream)
+    final = _final(raw.isatty())
     structlog.configure(
         processors=[*shared, *final],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_: output,
         cache_logger_on_first_use=True,
     )
-    _route_standard_library([*shared], final, stream, level)
+    _route_standard_library(shared, final, output, level)
 
 
 def _named(service: str) -> structlog.typing.Processor:
@@ -68,26 +75,48 @@ def _named(service: str) -> structlog.typing.Processor:
     return name
 
 
-def _final(stream: TextIO) -> list[structlog.typing.Processor]:
-    if stream.isatty():
-        return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_to_json)]
+def _final(is_terminal: bool) -> list[structlog.typing.Processor]:
+    if is_terminal:
+        return [structlog.dev.ConsoleRenderer(), _encoded]
+    return [structlog.processors.format_exc_info, _to_json]
 
 
-def _to_json(value: Any, default: Callable[[Any], Any] | None = None, **_: Any) -> str:
-    return orjson.dumps(value, default=default).decode()
+def _encoded(_logger: WrappedLogger, _method: str, line: Any) -> bytes:
+    return str(line).encode()
+
+
+def _decoded(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    return bytes(line).decode()
+
+
+def _to_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    return orjson.dumps(event, default=str)
 
 
 def _route_standard_library(
-    shared: list[structlog.typing.Processor], final: list[structlog.typing.Processor], stream: TextIO, level: int
+    shared: list[structlog.typing.Processor],
+    final: list[structlog.typing.Processor],
+    output: LogOutput,
+    level: int,
 ) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final, _decoded],
     )
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(output)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
     # Libraries speak up from WARNING on: their INFO names URLs, and those can hold secrets.
     root.setLevel(max(level, logging.WARNING))
+
+
+class _Handler(logging.Handler):
+    """The standard library's lines, on the same output."""
+
+    def __init__(self, output: LogOutput) -> None:
+        super().__init__()
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._output.warning(self.format(record).encode())

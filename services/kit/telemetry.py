@@ -20,24 +20,25 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class RpcMetrics:
-    """Counts and durations of RPCs by method and code."""
+    """Durations, and with them counts, of RPCs by method and code."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._count = Counter("mesh_rpc", "RPCs completed", ["method", "code"], registry=registry)
         self._seconds = Histogram(
-            "mesh_rpc_seconds", "Time from request to end of stream", ["method"], buckets=_BUCKETS, registry=registry
+            "mesh_rpc_seconds",
+            "Time from request to end of stream",
+            ["method", "code"],
+            buckets=_BUCKETS,
+            registry=registry,
         )
         # Looking a child up by labels costs more than observing: remember them.
-        self._children: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._children: dict[tuple[str, str], Histogram] = {}
 
     def observe(self, method: str, code: str, elapsed_s: float) -> None:
         """One RPC ended."""
         child = self._children.get((method, code))
         if child is None:
-            child = self._count.labels(method, code), self._seconds.labels(method)
-            self._children[method, code] = child
-        child[0].inc()
-        child[1].observe(elapsed_s)
+            child = self._children[method, code] = self._seconds.labels(method, code)
+        child.observe(elapsed_s)
 
 
 class StorageMetrics:

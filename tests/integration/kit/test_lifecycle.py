@@ -19,18 +19,20 @@ from services.kit.auth import make_keys
 PROGRAM = """
 import asyncio
 from services.kit.lifecycle import run
+from services.kit.logging import get_logger
 from tests.support.echo import Echo, EchoSettings, building
 
+log = get_logger()
 echo = Echo()
 make = building(echo)
 
 async def build(settings, stack):
     server = await make(settings, stack)
     async def hook():
-        print('{"event": "hook"}', flush=True)
+        log.info("hook")
         await asyncio.sleep(float("%s"))
     server.on_drain(hook)
-    stack.callback(lambda: print('{"event": "closed"}', flush=True))
+    stack.callback(log.info, "closed")
     return server
 
 run(EchoSettings, build)
