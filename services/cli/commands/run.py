@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
@@ -51,15 +53,22 @@ def _target(settings: Settings) -> tuple[str, str]:
 
 async def _run(address: str, token: str, message: str, model: str | None, thread_id: str | None) -> int:
     async with open_client(address, token, _aside) as mesh:
-        started = await mesh.start(message, model, thread_id)
-        _aside(f"run {started.run_id}, thread {started.thread_id}")
-        with single_failure():
-            async with asyncio.TaskGroup() as group:
-                stopper = group.create_task(_stop_on_ctrl_c(mesh, started.run_id), name="stop")
-                last = await _show(mesh, started)
-                stopper.cancel()
+        with _first_ctrl_c() as interrupted:
+            started = await mesh.start(message, model, thread_id)
+            _aside(f"run {started.run_id}, thread {started.thread_id}")
+            last = await _watch(mesh, started, interrupted)
         _aside(str(await cost_of(mesh, started)))
     return _EXIT_CODES.get(str(last.get("status")), 1)
+
+
+async def _watch(mesh: MeshClient, started: StartedRun, interrupted: asyncio.Event) -> Frame:
+    """Show the run until its end, and stop it when interrupted; its last frame."""
+    with single_failure():
+        async with asyncio.TaskGroup() as group:
+            stopper = group.create_task(_stop_when(interrupted, mesh, started.run_id), name="stop")
+            last = await _show(mesh, started)
+            stopper.cancel()
+    return last
 
 
 async def _show(mesh: MeshClient, started: StartedRun) -> Frame:
@@ -71,16 +80,27 @@ async def _show(mesh: MeshClient, started: StartedRun) -> Frame:
     return frame
 
 
-async def _stop_on_ctrl_c(mesh: MeshClient, run_id: str) -> None:
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, interrupted.set)
-    try:
-        await interrupted.wait()
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
+async def _stop_when(interrupted: asyncio.Event, mesh: MeshClient, run_id: str) -> None:
+    await interrupted.wait()
     _aside("stopping the run (Ctrl-C once more leaves it)")
     await mesh.stop(run_id)
+
+
+@contextmanager
+def _first_ctrl_c() -> Iterator[asyncio.Event]:
+    """An event that is set by the first Ctrl-C; the next one does what it always does."""
+    pressed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        pressed.set()
+
+    loop.add_signal_handler(signal.SIGINT, heard)
+    try:
+        yield pressed
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _aside(text: str) -> None:

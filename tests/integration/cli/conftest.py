@@ -84,6 +84,15 @@ async def start(data: DataDir) -> AsyncIterator[Start]:
         if left.process.returncode is None:
             left.signal(signal.SIGTERM)
             await left.ends()
+    await _end_background(data)
+
+
+async def _end_background(data: DataDir) -> None:
+    """A mesh that a failed test left in the background."""
+    supervisor = state_of(data).supervisor
+    if supervisor is not None:
+        supervisor.send(signal.SIGTERM)
+        assert await supervisor.ended(60)
 
 
 def clean_environment(data: DataDir, port: int) -> dict[str, str]:
