@@ -17,7 +17,8 @@ _PAUSE_S = 0.02
 class LogOutput:
     """A structlog logger and a binary stream in one; lines are bytes without a newline."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, takes_json: bool) -> None:
+        self.takes_json = takes_json
         self._stream = stream
         self._lines: list[bytes] = []
         self._is_due = False

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -29,6 +31,23 @@ def get_logger() -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
+def canonical_writer(service: str) -> Callable[..., None]:
+    """Gives the writer of the one line of each RPC, which takes the event and its fields.
+
+    The fields are fixed and hold no secret, so that as JSON the line goes past the processors: they would cost more
+    than the rest of an RPC's chain together.
+    """
+    output, log = structlog.get_config()["logger_factory"](), get_logger()
+    if not isinstance(output, LogOutput) or not output.takes_json:
+        return log.info
+
+    def write(event: str, **fields: object) -> None:
+        line = {"event": event, "timestamp": datetime.now(UTC), "level": "info", "service": service} | fields
+        output.info(orjson.dumps(line, option=orjson.OPT_UTC_Z))
+
+    return write if log.is_enabled_for(logging.INFO) else log.info
+
+
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replaces the value of every field whose name speaks of a secret. Counts of tokens are no secret."""
     for name in event:
@@ -48,7 +67,7 @@ def _is_secret(name: str) -> bool:
 def configure_logging(settings: MeshSettings, stream: BinaryIO | None = None) -> None:
     """Sets up structlog and the standard library for this process, onto stdout."""
     raw = stream or sys.stdout.buffer
-    output = LogOutput(raw)
+    output = LogOutput(raw, takes_json=not raw.isatty())
     level = logging.getLevelNamesMapping()[settings.mesh_log_level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -57,7 +76,7 @@ def configure_logging(settings: MeshSettings, stream: BinaryIO | None = None) ->
         _named(settings.service),
         mask_secrets,
     ]
-    final = _final(raw.isatty())
+    final = _final(output.takes_json)
     structlog.configure(
         processors=[*shared, *final],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -75,10 +94,10 @@ def _named(service: str) -> structlog.typing.Processor:
     return name
 
 
-def _final(is_terminal: bool) -> list[structlog.typing.Processor]:
-    if is_terminal:
-        return [structlog.dev.ConsoleRenderer(), _encoded]
-    return [structlog.processors.format_exc_info, _to_json]
+def _final(as_json: bool) -> list[structlog.typing.Processor]:
+    if as_json:
+        return [structlog.processors.format_exc_info, _to_json]
+    return [structlog.dev.ConsoleRenderer(), _encoded]
 
 
 def _encoded(_logger: WrappedLogger, _method: str, line: Any) -> bytes:

@@ -122,7 +122,7 @@ class Server(grpc.aio.Server):
         if tracing is not None:
             self._stack.callback(tracing.close)
         return (
-            Telemetry(rpc_metrics(), tracing, self._clock, self._ids),
+            Telemetry(self._settings.service, rpc_metrics(), tracing, self._clock, self._ids),
             Errors(f"mesh.{self._settings.service}"),
             Deadlines(self._clock),
             Authentication(authenticator),

@@ -8,7 +8,7 @@ from typing import Any
 from services.kit.clock import Clock
 from services.kit.ids import IdSource
 from services.kit.interceptors.chain import Call, Proceed
-from services.kit.logging import get_logger
+from services.kit.logging import canonical_writer
 from services.kit.telemetry import RpcMetrics, Tracing
 
 _MAX_REQUEST_ID = 128
@@ -17,12 +17,12 @@ _MAX_REQUEST_ID = 128
 class Telemetry:
     """The outermost interceptor: sees every answer, whoever gave it."""
 
-    def __init__(self, metrics: RpcMetrics, tracing: Tracing | None, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, service: str, metrics: RpcMetrics, tracing: Tracing | None, clock: Clock, ids: IdSource) -> None:
         self._metrics = metrics
         self._tracing = tracing
         self._clock = clock
         self._ids = ids
-        self._log = get_logger()
+        self._write = canonical_writer(service)
 
     async def __call__(self, call: Call, proceed: Proceed) -> Any:
         started = self._clock.monotonic()
@@ -47,7 +47,7 @@ class Telemetry:
     def _complete(self, call: Call, elapsed_s: float) -> None:
         self._metrics.observe(call.method, call.code, elapsed_s)
         caller = call.caller
-        self._log.info(
+        self._write(
             "rpc.completed",
             method=call.method,
             code=call.code,

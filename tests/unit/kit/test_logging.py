@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from services.kit.config import MeshSettings
-from services.kit.logging import configure_logging, get_logger, mask_secrets
+from services.kit.logging import canonical_writer, configure_logging, get_logger, mask_secrets
 
 
 @pytest.fixture
@@ -83,3 +83,17 @@ async def test_a_warning_is_written_at_once_behind_what_waited(out: io.BytesIO) 
     get_logger().info("first")
     get_logger().warning("second")
     assert [line["event"] for line in lines(out)] == ["first", "second"]
+
+
+def test_the_canonical_line_has_the_shape_of_the_others(out: io.BytesIO) -> None:
+    canonical_writer("mesh")("rpc.completed", code="OK")
+    get_logger().warning("rpc.completed", code="OK")
+    canonical, usual = lines(out)
+    assert canonical.keys() == usual.keys()
+    assert canonical["timestamp"].endswith("Z")
+
+
+def test_the_canonical_line_is_silent_below_its_level(out: io.BytesIO) -> None:
+    configure_logging(MeshSettings(_env_file=None, mesh_log_level="warning"), out)  # type: ignore[call-arg]
+    canonical_writer("mesh")("rpc.completed", code="OK")
+    assert out.getvalue() == b""
