@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import cache
 
 from mesh.sandbox.v1 import sandbox_pb2_grpc
 from mesh.threads.v1.threads_pb2_grpc import ThreadsInternalStub
+from prometheus_client import REGISTRY, Info
 
 from services.kit.channels import open_channels
 from services.kit.clock import SystemClock
@@ -59,6 +61,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     runner = ProcessRunner(processes, provider, tasks, SystemClock(), RandomIds())
     lost = await runner.recover()
     isolation = provider.isolation
+    _isolation_info().info({"level": isolation.level, "unsafe": str(isolation.unsafe).lower()})
     log.info("sandbox.ready", level=isolation.level, unsafe=isolation.unsafe, missing=isolation.missing, lost=lost)
 
     tasks.start("quotas", provider.watch)
@@ -70,6 +73,11 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     server.check("postgres", database.ping)
     server.on_drain(runner.drain)
     return server
+
+
+@cache
+def _isolation_info() -> Info:
+    return Info("mesh_sandbox_isolation", "What holds the limits of this machine's sandboxes", registry=REGISTRY)
 
 
 def local_provider(settings: Settings) -> LocalProvider:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Homes:
         self.as_root = as_root
         self._uid_base, self._uid_count = uid_base, uid_count
         self._lock = -1
+        self._changing = threading.Lock()
 
     def open(self, new_node: Callable[[], str]) -> str:
         """Takes the root for this process and returns the node's name, made once by `new_node`.
@@ -92,6 +94,7 @@ class Homes:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+        self._changing = threading.Lock()
 
     def find(self, sandbox_id: str) -> Home | None:
         """A sandbox's home, if it was made."""
@@ -104,9 +107,10 @@ class Homes:
 
     def make(self, sandbox_id: str) -> Home:
         """A sandbox's home, made if need be. Making it again changes nothing."""
-        found = self.find(sandbox_id)
-        if found is not None:
-            return found
+        with self._changing:
+            return self.find(sandbox_id) or self._made(sandbox_id)
+
+    def _made(self, sandbox_id: str) -> Home:
         path = self.root / "homes" / sandbox_id
         uid = self._take_uid(sandbox_id) if self.as_root else None
         for name in ("staging", "trash", "output"):
@@ -122,12 +126,13 @@ class Homes:
     def remove(self, sandbox_id: str) -> None:
         """Removes a home and everything in it, and frees its uid. Nothing may run in it any more."""
         path = self.root / "homes" / sandbox_id
-        if path.exists():
-            purge(path)
-        for claim, owner in self._claims(sandbox_id):
-            if owner in (None, sandbox_id):
-                claim.unlink(missing_ok=True)
-                return
+        with self._changing:
+            if path.exists():
+                purge(path)
+            for claim, owner in self._claims(sandbox_id):
+                if owner in (None, sandbox_id):
+                    claim.unlink(missing_ok=True)
+                    return
 
     def _take_uid(self, sandbox_id: str) -> int:
         for claim, owner in self._claims(sandbox_id):
