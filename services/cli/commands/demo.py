@@ -34,7 +34,7 @@ _PROMPT = f"""Please show what you can do.
 [[say I will run a command in the sandbox.]] [[call {_TOOL} {{"command": "echo {_PRINTED}; seq 1 3"}}]]
 [[step]] [[say The command printed what it should.]]"""
 _STEPS = 2
-_LONGEST = 220
+_LONGEST = 700
 _LOOK_EVERY = 0.1
 _STOPPING = ((signal.SIGTERM, 90.0),)
 
@@ -50,10 +50,10 @@ def demo() -> None:
     with _place(settings.data_dir() if "mesh_data_dir" in given else None) as data:
         own = settings.model_copy(update={"mesh_http_port": http_port, "mesh_data_dir": data.root})
         complaints = asyncio.run(_demonstrate(own, data))
-    for complaint in complaints:
-        typer.secho(f"WRONG: {complaint}", fg="red")
-    if complaints:
-        raise typer.Exit(1)
+        for complaint in complaints:
+            typer.secho(f"WRONG: {complaint}", fg="red")
+        if complaints:
+            raise typer.Exit(1)
     typer.secho(
         "the demo is right: a streamed run, its stored messages, its charge; the mesh is down again", fg="green"
     )
@@ -61,16 +61,19 @@ def demo() -> None:
 
 @contextmanager
 def _place(given: DataDir | None) -> Iterator[DataDir]:
-    """The given data directory, or a temporary one that root's PostgreSQL can enter too."""
+    """The given data directory, or a temporary one that root's PostgreSQL can enter too; it stays after a failure."""
     if given is not None:
         yield given
         return
     folder = Path(tempfile.mkdtemp(prefix="mesh-demo-"))
     folder.chmod(0o711)
+    data = DataDir(folder / "data")
     try:
-        yield DataDir(folder / "data")
-    finally:
-        shutil.rmtree(folder)
+        yield data
+    except BaseException:
+        typer.echo(f"what the parts said is kept in {data.logs}")
+        raise
+    shutil.rmtree(folder)
 
 
 async def _demonstrate(settings: Settings, data: DataDir) -> list[str]:
