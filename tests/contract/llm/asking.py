@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,10 +64,10 @@ def request(prompt: str, model: str = "fake", **fields: Any) -> ModelRequest:
 
 
 async def ask(port: ModelPort, wanted: ModelRequest) -> Heard:
-    """Reads the answer to its end, good or bad."""
+    """Reads the answer to its end, good or bad, which must come within 30 s."""
     heard = Heard()
     try:
-        async with aclosing(port.stream(wanted)) as batches:
+        async with asyncio.timeout(30), aclosing(port.stream(wanted)) as batches:
             async for batch in batches:
                 assert batch, "an empty batch"
                 heard.events += batch

@@ -29,6 +29,12 @@ def test_usage_that_grows_with_every_chunk_counts_once() -> None:
     assert read(growing, delta("stop"), USAGE, b"[DONE]")[0][-2:] == [Usage(3, 1), Finished("stop")]
 
 
+def test_zeros_do_not_replace_a_reported_usage() -> None:
+    nothing = {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+
+    assert read(USAGE, nothing, delta("stop", content="hi"))[0] == [TextDelta("hi"), *CLOSING]
+
+
 def test_usage_of_zeros_is_estimated() -> None:
     nothing = {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
 
@@ -191,7 +197,8 @@ def test_half_a_document_is_a_cut() -> None:
 def test_answer_beyond_the_bounds_is_refused(streamed: bool) -> None:
     limits = Limits(max_line_bytes=200, max_answer_chars=50)
 
-    error = read(*[delta(content="x" * 20)] * 9, limits=limits, streamed=streamed)[1]
+    error = read(*[delta(content="x" * 20)] * 9, delta("stop"), limits=limits, streamed=streamed)[1]
 
     assert error is not None
     assert error.error_type == ErrorType.LLM
+    assert "too long" in error.message

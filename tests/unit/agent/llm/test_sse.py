@@ -20,6 +20,11 @@ def _read(pieces: list[bytes], max_line: int = 1 << 16) -> list[bytes]:
     return [payload for piece in pieces for payload in reader.feed(piece)] + reader.close()
 
 
+def _feed_for_ever(reader: SseReader, piece: bytes) -> None:
+    for _ in range(20):
+        reader.feed(piece)
+
+
 def _pieces(wire: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(cut % (len(wire) + 1) for cut in cuts), len(wire)]
     return [wire[start:end] for start, end in pairwise(edges)]
@@ -64,7 +69,15 @@ def test_event_without_data_is_none() -> None:
 def test_line_within_the_bound_is_read_and_one_beyond_it_is_refused() -> None:
     assert _read([b"data: " + b"x" * 90 + b"\n\n"], max_line=100) == [b"x" * 90]
     with pytest.raises(LineTooLongError):
-        _read([b"data: ", *[b"x" * 10] * 20], max_line=100)
+        _read([b"data: " + b"x" * 110 + b"\n\n"], max_line=100)
+
+
+def test_line_that_does_not_end_is_not_kept_beyond_the_bound() -> None:
+    reader = SseReader(100)
+    reader.feed(b"data: ")
+
+    with pytest.raises(LineTooLongError):
+        _feed_for_ever(reader, b"x" * 10)
 
 
 def test_many_short_data_lines_of_one_event_are_bounded_too() -> None:
