@@ -15,7 +15,7 @@ from typing import Protocol
 from services.kit.auth import make_keys
 
 from . import ports, probes
-from .errors import CliError, PartFailed, single_failure
+from .errors import CliError, PartFailedError, single_failure
 from .identity import ProcessId
 from .layout import DataDir
 from .leftovers import end_leftovers
@@ -118,7 +118,7 @@ class Bringup:
             self._terminal.say(line)
 
     def _show_last_lines(self, failure: CliError) -> None:
-        if isinstance(failure, PartFailed):
+        if isinstance(failure, PartFailedError):
             self._terminal.say(f"the last lines of {failure.part}:")
             for line in self._logs.of(failure.part).tail():
                 self._terminal.say(f"  {line}")

@@ -26,7 +26,7 @@ _RETRIED = frozenset({429, 502, 503, 504})
 _USAGE_RECORDS = 200
 
 
-class Refused(CliError):
+class RefusedError(CliError):
     """The mesh answered with an error."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -34,7 +34,7 @@ class Refused(CliError):
         self.status = status
 
 
-class Unreachable(CliError):
+class UnreachableError(CliError):
     """There is no answer, or none that can be read."""
 
 
@@ -80,7 +80,7 @@ class MeshClient:
                 self._log(f"the stream was cut ({type(cut).__name__}): resuming")
             cuts += 1
             await asyncio.sleep(min(0.1 * 2**cuts, 2.0))
-        raise Unreachable(f"the stream of run {run_id} was cut {_RESUMES} times in a row")
+        raise UnreachableError(f"the stream of run {run_id} was cut {_RESUMES} times in a row")
 
     async def stop(self, run_id: str) -> None:
         """Ask for the run's end; its terminal frame says when."""
@@ -109,7 +109,7 @@ class MeshClient:
         try:
             response = await self._http.request(method, path, **how)
         except httpx.TransportError as away:
-            raise Unreachable(f"no mesh answers at {self._http.base_url} ({type(away).__name__})") from away
+            raise UnreachableError(f"no mesh answers at {self._http.base_url} ({type(away).__name__})") from away
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise _refusal(response.status_code, response.content)
         answer: dict[str, Any] = orjson.loads(response.content)
@@ -137,11 +137,11 @@ async def open_client(address: str, token: str, log: Callable[[str], None]) -> A
         yield MeshClient(http, log)
 
 
-def _refusal(status: int, body: bytes) -> Refused:
+def _refusal(status: int, body: bytes) -> RefusedError:
     """The mesh's one error shape, or the status alone."""
     try:
         detail = orjson.loads(body)["detail"]
         message = f"{detail['message']} ({detail['error_code']}, HTTP {status})"
     except (orjson.JSONDecodeError, KeyError, TypeError):
         message = f"the mesh answered HTTP {status}"
-    return Refused(status, message)
+    return RefusedError(status, message)

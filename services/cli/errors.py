@@ -16,17 +16,17 @@ class CliError(Exception):
         self.message = message
 
 
-class NotRunning(CliError):
+class NotRunningError(CliError):
     """The command needs a running mesh and there is none."""
 
     exit_code = 3
 
 
-class PortTaken(CliError):
+class PortTakenError(CliError):
     """The public port belongs to somebody else."""
 
 
-class PartFailed(CliError):
+class PartFailedError(CliError):
     """A part keeps dying."""
 
     def __init__(self, part: str, message: str) -> None:

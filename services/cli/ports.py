@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
-from .errors import CliError, PortTaken
+from .errors import CliError, PortTakenError
 
 _RANGE = range(20_000, 32_000)
 _LOOPBACK = "127.0.0.1"
@@ -80,7 +80,7 @@ def demand_public_port(port: int, variable: str) -> None:
             probe.bind(("", port))
             probe.listen()
         except OSError as refused:
-            raise PortTaken(_refusal(refused, port, variable)) from refused
+            raise PortTakenError(_refusal(refused, port, variable)) from refused
 
 
 def any_free_port() -> int:

@@ -5,7 +5,7 @@ Knows no real process: `Spawn`, `Probe` and `Time` are given, so that its behavi
 
     waiting -> starting -> healthy -> (died) -> backoff -> starting -> ...
                   `------> (died, or not healthy in time) -> backoff
-    too many deaths in a short time: PartFailed, and everything stops
+    too many deaths in a short time: PartFailedError, and everything stops
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from itertools import groupby
 from typing import Protocol
 
-from .errors import PartFailed, single_failure
+from .errors import PartFailedError, single_failure
 from .identity import ProcessId
 from .parts import Part, StopStep
 from .process import Exit
@@ -97,7 +97,7 @@ class Supervisor:
         self._ready = {part.name: asyncio.Event() for part in parts}
 
     async def run(self, until: asyncio.Event) -> None:
-        """Keep all parts until the event is set, then stop them. Raises PartFailed when one keeps dying."""
+        """Keep all parts until the event is set, then stop them. Raises PartFailedError when one keeps dying."""
         try:
             with single_failure():
                 async with asyncio.TaskGroup() as group:
@@ -162,9 +162,9 @@ class Supervisor:
         self._watcher.late(part, self._health_timeout)
         await process.stop(part.stop)
 
-    def _hopeless(self, part: Part, ended: Exit, deaths: Deaths) -> PartFailed:
+    def _hopeless(self, part: Part, ended: Exit, deaths: Deaths) -> PartFailedError:
         times = f"{deaths.recent} times in {self._policy.window:g} s" if deaths.recent > 1 else "once, and for good"
-        return PartFailed(part.name, f"{part.name} died {times}; the last time it {ended}")
+        return PartFailedError(part.name, f"{part.name} died {times}; the last time it {ended}")
 
     async def _stop_all(self) -> None:
         highest_first = sorted(self._parts, key=lambda part: -part.layer)

@@ -15,7 +15,7 @@ from .plan import user_secret
 
 
 def development_token(settings: Settings, data: DataDir, *, ttl: float, sub: UUID | None = None) -> str:
-    """A bearer token for `sub`, else for this data directory's developer. Refused in production."""
+    """A bearer token for `sub`, else for this data directory's developer. RefusedError in production."""
     if settings.env_mode == "production":
         raise CliError("ENV_MODE=production: tokens come from the identity provider, not from here")
     secret = user_secret(settings, data)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from services.cli.config import Settings
 from services.cli.embedded.account import unprivileged_account
 from services.cli.embedded.postgres import EmbeddedPostgres
-from services.cli.errors import CliError, NotRunning
+from services.cli.errors import CliError, NotRunningError
 from services.cli.layout import DataDir
 from services.cli.plan import SERVICES
 from services.cli.state import load
@@ -61,5 +61,5 @@ def _settings_of(owner: str, data: DataDir) -> MeshSettings:
 
 def _embedded(data: DataDir) -> SecretStr:
     if not load(data.state).alive():
-        raise NotRunning("DATABASE_URL is not set and no mesh is running here: there is no database to migrate")
+        raise NotRunningError("DATABASE_URL is not set and no mesh is running here: there is no database to migrate")
     return SecretStr(EmbeddedPostgres(data, unprivileged_account()).url)

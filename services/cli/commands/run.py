@@ -14,7 +14,7 @@ import typer
 from services.cli.client import Frame, MeshClient, StartedRun, open_client
 from services.cli.config import Settings
 from services.cli.cost import cost_of
-from services.cli.errors import NotRunning, single_failure
+from services.cli.errors import NotRunningError, single_failure
 from services.cli.state import load
 from services.cli.tokens import development_token
 from services.cli.transcript import Transcript
@@ -45,7 +45,7 @@ def _target(settings: Settings) -> tuple[str, str]:
     data = settings.data_dir()
     state = load(data.state)
     if settings.mesh_url is None and not state.alive():
-        raise NotRunning(f"no mesh is running in {data.root}; `mesh up` starts one, MESH_URL names another")
+        raise NotRunningError(f"no mesh is running in {data.root}; `mesh up` starts one, MESH_URL names another")
     token = settings.mesh_token or development_token(settings, data, ttl=_TOKEN_LIFE)
     address = settings.mesh_url or state.url
     return address.rstrip("/").removesuffix("/v1"), token

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.config import Settings
-from services.cli.errors import NotRunning
+from services.cli.errors import NotRunningError
 from services.cli.report import MeshReport, PartReport, report
 from services.cli.state import PartState, load
 from services.kit.config import load_settings
@@ -35,7 +35,7 @@ def status(
     elif mesh.running:
         _show(mesh)
     if not mesh.running:
-        raise NotRunning(f"no mesh is running in {data.root}; `mesh up` starts one")
+        raise NotRunningError(f"no mesh is running in {data.root}; `mesh up` starts one")
     raise typer.Exit(0 if mesh.healthy else 1)
 
 

@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from services.cli.client import Frame, MeshClient, Refused, Unreachable, is_terminal
+from services.cli.client import Frame, MeshClient, RefusedError, UnreachableError, is_terminal
 
 DONE: Frame = {"type": "status", "status": "completed", "_event_id": "1-9"}
 
@@ -102,9 +102,9 @@ async def test_a_refusal_is_told_in_the_mesh_s_words() -> None:
     detail = {"message": "Thread not found", "error_code": "THREAD_NOT_FOUND", "code": "thread_not_found"}
     client, _, _ = client_of(lambda request: httpx.Response(404, json={"detail": detail}))
 
-    with pytest.raises(Refused, match=r"Thread not found \(THREAD_NOT_FOUND, HTTP 404\)"):
+    with pytest.raises(RefusedError, match=r"Thread not found \(THREAD_NOT_FOUND, HTTP 404\)"):
         await client.messages("t1")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         await all_frames(client)
     assert refused.value.status == 404
 
@@ -115,7 +115,7 @@ async def test_a_mesh_that_does_not_answer_is_said_to_be_away() -> None:
 
     client, _, _ = client_of(answer)
 
-    with pytest.raises(Unreachable, match="no mesh answers at http://mesh"):
+    with pytest.raises(UnreachableError, match="no mesh answers at http://mesh"):
         await client.stop("r1")
 
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from services.cli.errors import PortTaken
+from services.cli.errors import PortTakenError
 from services.cli.ports import Reservations, any_free_port, can_listen, demand_public_port
 
 
@@ -54,5 +54,5 @@ def test_a_taken_public_port_names_its_variable() -> None:
         somebody.listen()
         port = somebody.getsockname()[1]
 
-        with pytest.raises(PortTaken, match=f"port {port} is taken by another program; set MESH_HTTP_PORT"):
+        with pytest.raises(PortTakenError, match=f"port {port} is taken by another program; set MESH_HTTP_PORT"):
             demand_public_port(port, "MESH_HTTP_PORT")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.cli.errors import CliError, PartFailed
+from services.cli.errors import CliError, PartFailedError
 from services.cli.identity import ProcessId
 from services.cli.parts import Part, StopStep
 from services.cli.process import Exit
@@ -180,7 +180,7 @@ async def test_a_part_that_keeps_dying_ends_the_mesh_and_the_rest_is_stopped() -
     mesh = Running(world, part("storage"), part("service", "storage", layer=1))
 
     with pytest.raises(
-        PartFailed, match="service died 3 times in 60 s; the last time it exited with code 7"
+        PartFailedError, match="service died 3 times in 60 s; the last time it exited with code 7"
     ) as failure:
         await mesh.ends()
 
@@ -194,7 +194,7 @@ async def test_a_final_exit_code_is_not_tried_again() -> None:
     world.on_spawn = lambda process: process.end(2)
     mesh = Running(world, part("service", final=2))
 
-    with pytest.raises(PartFailed):
+    with pytest.raises(PartFailedError):
         await mesh.ends()
 
     assert world.said.count("start service") == 1
@@ -204,7 +204,7 @@ async def test_a_part_that_never_becomes_healthy_is_ended_and_counts_as_dead() -
     world = World()
     mesh = Running(world, part("service"))
 
-    with pytest.raises(PartFailed):
+    with pytest.raises(PartFailedError):
         await mesh.ends()
 
     assert world.said.count("late service") == POLICY.deaths
