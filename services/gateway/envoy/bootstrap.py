@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.gateway.config import Settings
-from services.gateway.envoy.clusters import RUNTIME, jwks_cluster, service_cluster
+from services.gateway.envoy.clusters import RUNTIME, empty_cluster, jwks_cluster, service_cluster
 from services.gateway.envoy.listener import listener
 from services.gateway.envoy.surface import load_surface
 from services.gateway.envoy.typed import Json, extension, seconds
@@ -19,7 +19,7 @@ _CONNECTIONS = "envoy.extensions.resource_monitors.downstream_connections.v3.Dow
 def render(settings: Settings) -> Json:
     """The bootstrap; ConfigError where settings, policies and protos can not make one."""
     surface = load_surface(_DESCRIPTORS.read_bytes(), load_rules())
-    clusters = [service_cluster(name, settings) for name in surface.clusters]
+    clusters = [empty_cluster(), *(service_cluster(name, settings) for name in surface.clusters)]
     if settings.supabase_url:
         clusters.append(jwks_cluster(settings.supabase_url, str(settings.mesh_ca_file)))
     return {

@@ -8,9 +8,15 @@ from services.gateway.config import Settings
 from services.gateway.envoy.jwt import JWKS_CLUSTER, jwks_endpoint
 from services.gateway.envoy.typed import Json, seconds, typed
 
+NOWHERE = "nowhere"
 RUNTIME: Json = {"outlier_detection.enforcing_consecutive_5xx": 0}
 _TLS = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _PROTOCOLS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def empty_cluster() -> Json:
+    """Where requests go that go nowhere."""
+    return {"name": NOWHERE, "type": "STATIC", "load_assignment": {"cluster_name": NOWHERE}}
 
 
 def service_cluster(name: str, settings: Settings) -> Json:

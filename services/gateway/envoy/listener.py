@@ -12,7 +12,7 @@ from services.gateway.config import Settings
 from services.gateway.envoy.jwt import jwt_filter
 from services.gateway.envoy.limits import rate_limit_filter
 from services.gateway.envoy.replies import local_replies
-from services.gateway.envoy.routes import DOOR, ERRORS, PLAIN, virtual_host
+from services.gateway.envoy.routes import DOOR, ERRORS, PLAIN, WHOLE_BODY, virtual_host
 from services.gateway.envoy.surface import Surface
 from services.gateway.envoy.typed import Json, extension, http_filter, seconds, typed, without
 
@@ -58,15 +58,12 @@ def _manager(surface: Surface, settings: Settings) -> Json:
 
 
 def _filters(surface: Surface, settings: Settings) -> list[Json]:
-    filters = [
+    return [
         http_filter("envoy.filters.http.cors", "cors.v3.Cors"),
         _lua(DOOR),
         jwt_filter(settings),
-    ]
-    if settings.limited():
-        filters.append(rate_limit_filter(settings))
-    return [
-        *filters,
+        *([rate_limit_filter(settings)] if settings.limited() else []),
+        http_filter(WHOLE_BODY, "buffer.v3.Buffer", disabled=True, max_request_bytes=1),
         http_filter(PLAIN, "header_mutation.v3.HeaderMutation", disabled=True),
         _lua(ERRORS),
         _transcoder(surface, settings),

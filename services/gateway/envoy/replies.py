@@ -18,17 +18,19 @@ _SAID = "%LOCAL_REPLY_BODY%"
 _WHEN_FILLED = "filled"
 _CEL = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 API_KEYS = "api keys"
+NOTHING_HERE = "nothing here"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How a status is told. `when` is a CEL condition beside the status; `retry_after` in seconds."""
+    """How a status is told. `when` is a CEL condition beside it, `told` another status; `retry_after` in seconds."""
 
     status: int
     code: str
     message: str
     when: str = ""
     retry_after: str = ""
+    told: int = 0
 
 
 REFUSALS = (
@@ -39,6 +41,7 @@ REFUSALS = (
     Refusal(401, "UNAUTHENTICATED", "No valid authentication credentials found"),
     Refusal(403, "PERMISSION_DENIED", "Not allowed"),
     Refusal(404, "NOT_FOUND", "Not found"),
+    Refusal(503, "NOT_FOUND", "Not found", when=f"xds.route_name == '{NOTHING_HERE}'", told=404),
     Refusal(408, "REQUEST_TIMEOUT", "The request was not sent in time"),
     Refusal(413, "REQUEST_TOO_LARGE", "The request body is too large"),
     Refusal(429, "RATE_LIMITED", "Too many requests", retry_after=_WHEN_FILLED),
@@ -61,7 +64,8 @@ def _mappers(refusal: Refusal) -> list[Json]:
     conditions = [_status_is(refusal.status)]
     if refusal.when:
         conditions.append({"extension_filter": extension("cel", _CEL, expression=refusal.when)})
-    return [_grpc(refusal, [*conditions, *_IS_GRPC]), _rest(refusal, conditions)]
+    changed: Json = {"status_code": refusal.told} if refusal.told else {}
+    return [{**_grpc(refusal, [*conditions, *_IS_GRPC]), **changed}, {**_rest(refusal, conditions), **changed}]
 
 
 # A transcoded request looks like gRPC once it is past the transcoder, which notes what it was.
@@ -77,7 +81,7 @@ def _grpc(refusal: Refusal, conditions: list[Json]) -> Json:
         "filter": _all_of(conditions),
         "body_format_override": {"text_format_source": {"inline_string": refusal.message}},
         "headers_to_add": [
-            _header("x-mesh-status", str(refusal.status)),
+            _header("x-mesh-status", str(refusal.told or refusal.status)),
             _header("x-mesh-error", body),
             *_extra_headers(refusal),
         ],

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from services.gateway.config import Settings
+from services.gateway.envoy.clusters import NOWHERE
 from services.gateway.envoy.jwt import ANYBODY, USER, no_requirement, requirement
 from services.gateway.envoy.limits import rate_of_route
-from services.gateway.envoy.replies import API_KEYS, REQUEST_ID
+from services.gateway.envoy.replies import API_KEYS, NOTHING_HERE, REQUEST_ID
 from services.gateway.envoy.surface import Rpc, Surface, path_regex
 from services.gateway.envoy.typed import Json, seconds, typed, without
 
 DOOR = "door"
 ERRORS = "errors"
 PLAIN = "plain"
+WHOLE_BODY = "whole body"
 DEFAULT_DEADLINE_S = 30.0
-_GRACE_S = 1.0
+_GRACE_S = 1.0  # beyond the service's own deadline: its answer should win
+_WITH_BODY = ("POST", "PUT", "PATCH")
 _CORS = "envoy.filters.http.cors"
 _METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
 _ALLOWED = (
@@ -38,7 +41,8 @@ def virtual_host(surface: Surface, settings: Settings) -> Json:
 def _rest(rpc: Rpc, verb: str, path: str, settings: Settings) -> Json:
     where = {"safe_regex": {"regex": path_regex(path)}} if "{" in path else {"path": path}
     scripts = (DOOR, ERRORS) if rpc.rule.rate == "stream" else (ERRORS,)
-    filters = {PLAIN: _plain_rest(), **{script: _script(script) for script in scripts}}
+    whole = {WHOLE_BODY: _whole_body(settings)} if verb in _WITH_BODY and not rpc.streams_in else {}
+    filters = {**whole, PLAIN: _plain_rest(), **{script: _script(script) for script in scripts}}
     return {
         **_forward(f"{verb} {path}", rpc, settings, filters),
         "match": {**where, "headers": [_header_is(":method", verb)]},
@@ -67,7 +71,6 @@ def _forward(name: str, rpc: Rpc, settings: Settings, filters: Json) -> Json:
 def _patience(rpc: Rpc, settings: Settings) -> Json:
     if rpc.streams_out:
         return {"timeout": seconds(0), "idle_timeout": seconds(settings.mesh_stream_idle_s)}
-    # A little longer than the service's own deadline, so that the service's answer wins.
     deadline = (rpc.rule.deadline_s or DEFAULT_DEADLINE_S) + _GRACE_S
     # Counted from the end of the request, so a slow upload has request_timeout alone.
     patience: Json = {"timeout": seconds(deadline), "idle_timeout": seconds(max(deadline, settings.mesh_stream_idle_s))}
@@ -87,6 +90,12 @@ def _never_reached() -> Json:
 
 def _script(name: str) -> Json:
     return typed("envoy.extensions.filters.http.lua.v3.LuaPerRoute", name=name)
+
+
+def _whole_body(settings: Settings) -> Json:
+    # The transcoder's own cap counts what waits in it, and a text is read on as it comes.
+    buffer = {"max_request_bytes": settings.mesh_max_body_mb * 1024 * 1024}
+    return typed("envoy.extensions.filters.http.buffer.v3.BufferPerRoute", buffer=buffer)
 
 
 def _plain_rest() -> Json:
@@ -110,17 +119,17 @@ def _preflight() -> Json:
     return {
         "name": "preflight",
         "match": {"prefix": "/", "headers": [_header_is(":method", "OPTIONS"), asked]},
-        "route": {"cluster": "edge"},
+        "route": {"cluster": NOWHERE},
         "typed_per_filter_config": no_requirement(),
     }
 
 
 def _nothing_here() -> Json:
-    # A route and not its absence, so that CORS answers for unknown paths as well.
+    # A route to an empty cluster, and told as a 404: to a direct response the CORS filter would add nothing.
     return {
-        "name": "nothing here",
+        "name": NOTHING_HERE,
         "match": {"prefix": "/"},
-        "direct_response": {"status": 404},
+        "route": {"cluster": NOWHERE},
         "typed_per_filter_config": no_requirement(),
     }
 

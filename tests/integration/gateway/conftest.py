@@ -47,6 +47,8 @@ async def house(
     folder: Path = tmp_path_factory.mktemp("house")
     targets = {f"mesh_{name}_url": mesh.address for name in NEIGHBOURS}
     settings = make_settings(Settings, folder, redis_url=redis_server.url, mesh_max_upload_mb=40, **targets)
-    async with ServiceHarness(settings, build) as edge:
-        async with open_door(folder, mesh.address, mesh_edge_url=edge.address) as opened:
-            yield House(opened, mesh, edge)
+    async with (
+        ServiceHarness(settings, build) as edge,
+        open_door(folder, mesh.address, mesh_edge_url=edge.address) as opened,
+    ):
+        yield House(opened, mesh, edge)

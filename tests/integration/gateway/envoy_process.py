@@ -18,7 +18,6 @@ from services.gateway.config import Settings
 from services.gateway.envoy.bootstrap import render
 from tests.support.harness import JWT_SECRET
 
-SECRET = JWT_SECRET
 _READY_S = 20
 
 
@@ -46,8 +45,9 @@ class Door:
 def settings_for(address: str, http_port: int, admin_port: int, **more: Any) -> Settings:
     """Every service at one address."""
     targets = {f"mesh_{name}_url": address for name in ("agent", "threads", "billing", "sandbox", "tools", "edge")}
-    given: dict[str, Any] = {"supabase_jwt_secret": SECRET, **targets, **more}
-    return Settings(_env_file=None, mesh_http_port=http_port, mesh_envoy_admin_port=admin_port, **given)
+    given: dict[str, Any] = {"supabase_jwt_secret": JWT_SECRET, **targets, **more}
+    no_file: dict[str, Any] = {"_env_file": None}
+    return Settings(**no_file, mesh_http_port=http_port, mesh_envoy_admin_port=admin_port, **given)
 
 
 def free_ports(count: int) -> list[int]:
@@ -98,7 +98,7 @@ async def _healthy(admin: str, process: asyncio.subprocess.Process, log: Path) -
     async with httpx.AsyncClient(base_url=admin) as client:
         while True:
             if process.returncode is not None:
-                raise AssertionError(f"Envoy ended: {log.read_text()}")
+                raise AssertionError(f"Envoy ended: see {log}")
             try:
                 said = (await client.get("/clusters")).text
             except httpx.TransportError:

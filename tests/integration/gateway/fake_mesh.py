@@ -64,7 +64,7 @@ def failing(error: MeshError) -> Script:
     return script
 
 
-class FakeMesh(grpc.GenericRpcHandler):
+class FakeMesh(grpc.GenericRpcHandler[Any, Any]):
     """Answers the methods that were scripted; the others are UNIMPLEMENTED."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class FakeMesh(grpc.GenericRpcHandler):
                 yield message
 
         return grpc.stream_stream_rpc_method_handler(
-            handle,  # type: ignore[arg-type]
+            handle,
             request_deserializer=GetMessageClass(described.input_type).FromString,
             response_serializer=lambda message: message.SerializeToString(),
         )
