@@ -1,4 +1,4 @@
-"""A run's stream in memory: the store of durable events, the tail, an owner that publishes, and what a viewer must see."""
+"""A run's stream in memory: the durable events, the tail, an owner that publishes, and what a viewer must see."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from services.agent.stream.ports import Entry
 ENTRY_BYTES = 64 * 1024
 """An entry is closed when it has grown beyond this."""
 BACKLOG_BYTES = 2 * 1024 * 1024
-"""What may wait while Redis is away, per run."""
+"""When more than this waits because Redis is away, per run, it is dropped."""
 
 
 class Waiting(NamedTuple):
@@ -42,13 +42,13 @@ class Backlog:
 
     def add(self, event: Waiting) -> bool:
         """Queues a live event; False: the queue was full, and is now empty but for reservations."""
+        if self._bytes > BACKLOG_BYTES:
+            self._items = deque(item for item in self._items if isinstance(item, Slot) and not item.settled)
+            self._bytes = 0
+            return False
         self._items.append(event)
         self._bytes += len(event.framed)
-        if self._bytes <= BACKLOG_BYTES:
-            return True
-        self._items = deque(item for item in self._items if isinstance(item, Slot) and not item.settled)
-        self._bytes = 0
-        return False
+        return True
 
     def reserve(self, events: list[Waiting]) -> Slot:
         """Queues a reservation."""

@@ -47,13 +47,6 @@ class History:
         rows = await self._store.read(self._run_id, place, 1)
         return EventId(rows[0].epoch, rows[0].n) if rows else None
 
-    async def newest(self) -> EventId:
-        """The last event's id."""
-        newest = START
-        async for event in self.after(START):
-            newest = id_of(event)
-        return newest
-
     async def open_message(self, place: EventId) -> OpenMessage | None:
         """The message that was open at a place."""
         message = None

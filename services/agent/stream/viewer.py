@@ -200,10 +200,10 @@ class Viewer:
         """Whether the cursor is beyond all that was ever published, as far as can be told."""
         if self._at == START or self._at.epoch > self._epoch:
             return self._at != START
-        if ended:
-            return self._at > await self._history.newest()
-        behind = newest is not None and newest.epoch == self._at.epoch and newest < self._at
-        return behind and await self._history.next(self._at) is None
+        plausible = newest is None or newest.epoch != self._at.epoch or newest >= self._at
+        if plausible and not ended:
+            return False
+        return await self._history.next(EventId(self._at.epoch, self._at.n - 1)) is None
 
 
 async def joined(payloads: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

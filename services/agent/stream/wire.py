@@ -144,11 +144,6 @@ class Wire:
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection: Connection | None = None
-        self._tried = asyncio.Event()
-
-    async def tried(self) -> None:
-        """Waits until it is connected, or once could not be."""
-        await self._tried.wait()
 
     def call(self, *arguments: Argument) -> asyncio.Future[Any]:
         """As Connection.call; raises WireDown at once while there is no connection."""
@@ -165,12 +160,10 @@ class Wire:
             try:
                 async with connected(self.url) as self._connection:
                     pause = 0.02
-                    self._tried.set()
                     await self._connection.closed
             except WireDown:
                 pass
             finally:
                 self._connection = None
-                self._tried.set()
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.5)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from services.agent.stream.streams import Streams, open_streams
-from services.kit.clock import SystemClock
+from services.agent.stream.wire import Wire
 from services.kit.tasks import Supervisor
 from tests.fakes.run_stream import MemoryStore
+from tests.integration.agent.stream.streams import Streams, connected
 from tests.support.redis import EmbeddedRedis
 
 
@@ -25,8 +25,11 @@ def redis() -> Iterator[EmbeddedRedis]:
 
 @pytest.fixture
 async def streams(redis: EmbeddedRedis) -> AsyncIterator[Streams]:
-    async with Supervisor() as tasks, open_streams(redis.url, tasks, SystemClock()) as streams:
-        yield streams
+    async with Supervisor() as tasks:
+        wire = Wire(redis.url)
+        tasks.start("wire", wire.run)
+        await connected(wire)
+        yield Streams(wire, tasks)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from services.agent.domain import events as said
 from services.agent.errors import InvalidCursor, RunNotFound
 from services.agent.stream.ids import START, parse_cursor
 from services.agent.stream.publisher import RunPublisher
-from services.agent.stream.streams import Streams
 from services.agent.stream.tail import Tail
 from services.agent.stream.viewer import Pace
 from tests.fakes.run_stream import RUN, MemoryStore, Owner, View, check, place, whole_messages
+from tests.integration.agent.stream.streams import Streams
 from tests.support.redis import EmbeddedRedis
 
 PACE = Pace(idle_s=0.1, overdue_s=0.1, away_s=0.05)
@@ -199,7 +199,7 @@ async def test_a_stale_owner_after_a_wipe_is_not_shown(
     redis.flush()
     stale.emit(said.TextChunk("m1", "stale"))
     assert await stale.flush()
-    assert await Tail(streams._wire, RUN).last() is not None, "the stale owner made the tail anew"
+    assert await Tail(streams.wire, RUN).last() is not None, "the stale owner made the tail anew"
     watching = asyncio.create_task(View().watch(streams.reader(store, PACE).watch(RUN, "")))
     await owner.complete("m1", TOKENS)
     await owner.end()
@@ -218,7 +218,7 @@ async def test_postgres_being_away_does_not_end_a_live_viewer(streams: Streams, 
     watching = asyncio.create_task(view.watch(payloads))
     store.down = True
     asked = store.reads
-    while store.reads < asked + 2:
+    while store.reads < asked + 2:  # noqa: ASYNC110 -- nobody tells of a read
         await asyncio.sleep(0.01)
     store.down = False
     await owner.say("m1", TOKENS)

@@ -159,6 +159,7 @@ async def simulate(faults: list[str]) -> Simulation:
     async with Supervisor() as tasks:
         simulation = Simulation(faults, tasks)
         await simulation.play()
+        await asyncio.sleep(0)  # tasks that were just begun are cancelled in their first turn, not before it
     return simulation
 
 
