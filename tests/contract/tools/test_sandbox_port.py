@@ -117,7 +117,7 @@ async def test_who_stops_watching_does_not_stop_the_command(client: SandboxClien
 
 
 async def test_killed_tree_is_empty_when_kill_answers(client: SandboxClient, place: Place) -> None:
-    text = "(while true; do echo x >> alive; sleep 0.01; done) & echo begun; wait"
+    text = "(echo x > alive; echo begun; while true; do echo x >> alive; sleep 0.01; done) & wait"
     wanted = command(place, text)
     await begin(client, wanted)
     await client.kill(wanted.key)
