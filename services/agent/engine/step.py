@@ -286,7 +286,7 @@ class StepRunner:
 
     def _wasted(self, step: StepRecord, usage: Usage, which: str) -> Charge:
         charge = self._charge(step, usage)
-        return replace(charge, key=f"waste:{self._claim.run_id}:{step.step_no}:{which}", wasted=True, estimated=True)
+        return replace(charge, key=f"{charge.key}:waste:{which}", wasted=True, estimated=True)
 
 
 def edge_id(step: StepRecord, edge: str) -> UUID:

@@ -44,7 +44,7 @@ async def test_a_run_is_taken_over_in_the_middle_of_a_model_stream(
     assert kinds(events).count("run_ended") == 1
     (row,) = fakes.threads.told(run.thread_id, "assistant")
     assert told(events)[row["message_id"]] == row["content"]
-    assert [key.split(":")[0] for key in sorted(fakes.billing.posts)] == ["post", "waste"]
+    assert ["waste" in key for key in sorted(fakes.billing.posts)] == [False, True]
     assert fakes.billing.released == {run.agent_run_id}
 
 
@@ -74,7 +74,7 @@ async def test_a_running_tool_goes_on_and_is_attached_to_again(
     for row in rows:
         if row["role"] == "assistant":
             assert told(events)[row["message_id"]] == row["content"]
-    posts = sorted(key for key in fakes.billing.posts if key.startswith("post:"))
+    posts = sorted(key for key in fakes.billing.posts if "waste" not in key)
     assert posts == [f"post:{run.agent_run_id}:1", f"post:{run.agent_run_id}:2"]
 
 
