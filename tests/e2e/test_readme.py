@@ -1,0 +1,65 @@
+"""The README's examples, as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.mesh import CHECKOUT, JWT_SECRET, RunningMesh
+
+pytestmark = pytest.mark.xdist_group("mesh")
+
+
+def example(name: str) -> str:
+    """The block below `<!-- tested: name -->`."""
+    text = (CHECKOUT / "README.md").read_text()
+    found = re.search(rf"<!-- tested: {name} -->\n```\w+\n(.*?)```", text, re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+def environment(mesh: RunningMesh, tmp_path: Path) -> dict[str, str]:
+    """A person's shell beside a running mesh; `.venv/bin` is this interpreter's."""
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    return os.environ | {
+        "MESH_HTTP_PORT": str(mesh.port),
+        "MESH_DATA_DIR": str(mesh.data.root),
+        "SUPABASE_JWT_SECRET": JWT_SECRET,
+        "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'protos/gen'}",
+    }
+
+
+def test_the_first_request_by_curl(mesh: RunningMesh, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-euc", example("curl")],
+        env=environment(mesh, tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "hello from the sandbox" in done.stdout
+    assert '"status":"completed"' in done.stdout
+
+
+def test_the_first_request_by_grpc(mesh: RunningMesh, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", example("grpc")],
+        env=environment(mesh, tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Hello from a typed stream." in done.stdout
+    assert "[completed]" in done.stdout
