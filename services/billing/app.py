@@ -62,7 +62,7 @@ def _use_cases(settings: Settings, database: Database, ledger: Ledger, clock: Cl
         accounts=accounts,
         prices=price_book,
         refresh=refresh,
-        authorize=AuthorizeRun(ledger, prices, refresh, clock, block),
+        authorize=AuthorizeRun(ledger, price_book, refresh, clock, block),
         extend=ExtendHold(ledger, refresh, clock, block),
         settle=SettleRun(ledger, price_book, clock),
         list_transactions=ListTransactions(books),

@@ -22,7 +22,7 @@ class HoldAnswer:
     plan: str | None
     is_grant_due: bool
     has_open_hold: bool
-    price: Price | None
+    price_version: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,23 +141,22 @@ class PostgresLedger:
             request.run_id,
             request.thread_id,
             request.block,
-            request.key,
             request.wanted,
             request.least,
-            now,
             ends_at,
             list(plans),
             list(models),
             request.digest,
+            now,
         )
-        assert row is not None  # the statement always answers with one row
+        assert row is not None  # the function always answers
         return HoldAnswer(
-            held=row["held"] or 0,
+            held=row["held"],
             available=row["available"],
             plan=row["plan"],
             is_grant_due=bool(row["is_grant_due"]),
             has_open_hold=row["has_open_hold"],
-            price=_price(row) if row["price_version"] else None,
+            price_version=row["price_version"],
         )
 
     async def find_hold(self, key: str) -> PlacedHold | None:
@@ -177,8 +176,8 @@ class PostgresLedger:
         now: datetime,
     ) -> tuple[int, int]:
         encoded = json.dumps([_charge(ordinal, *pair) for ordinal, pair in enumerate(charges)])
-        row = await self._database.fetchrow(ledger_sql.SETTLE, account_id, run_id, thread_id, now, encoded, release)
-        assert row is not None  # the statement always answers with one row
+        row = await self._database.fetchrow(ledger_sql.SETTLE, account_id, run_id, thread_id, encoded, release, now)
+        assert row is not None  # the function always answers
         return row["posted"], row["held"]
 
     async def digests(self, keys: Sequence[str]) -> Mapping[str, str]:

@@ -20,7 +20,8 @@ from services.billing.errors import (
     ModelAccessDenied,
     UnknownModelPrice,
 )
-from services.billing.ports import HoldAnswer, Ledger, Prices
+from services.billing.ports import HoldAnswer, Ledger
+from services.billing.use_cases.price_book import PriceBook
 from services.billing.use_cases.refresh_account import RefreshAccount
 from services.kit.clock import Clock
 from services.kit.errors import MeshError
@@ -51,7 +52,7 @@ class AuthorizedRun:
 class AuthorizeRun:
     """Lets a run start, or says why not. Idempotent by run. `block` is in micro-credits."""
 
-    def __init__(self, ledger: Ledger, prices: Prices, refresh: RefreshAccount, clock: Clock, block: int) -> None:
+    def __init__(self, ledger: Ledger, prices: PriceBook, refresh: RefreshAccount, clock: Clock, block: int) -> None:
         self._ledger = ledger
         self._prices = prices
         self._refresh = refresh
@@ -69,10 +70,10 @@ class AuthorizeRun:
             if replayed is not None:
                 return replayed
             answer = await self._place_again(request, start, answer)
-        if not answer.held or answer.price is None:
+        if not answer.held or answer.price_version is None:
             raise _refusal(answer, start)
         await self._refill(answer, start.account_id)
-        return AuthorizedRun(request.key, answer.held, answer.price)
+        return await self._authorized(request, answer.held, answer.price_version)
 
     async def _place(self, request: HoldRequest, start: RunStart) -> HoldAnswer:
         return await self._ledger.place_hold(
@@ -86,7 +87,7 @@ class AuthorizeRun:
     async def _place_again(self, request: HoldRequest, start: RunStart, refused: HoldAnswer) -> HoldAnswer:
         """Once more, where the account's own state may have been all that was missing."""
         is_admitted = refused.plan is None or PLANS[refused.plan].admits(start.model, start.running_count)
-        if refused.price is None or not is_admitted:
+        if refused.price_version is None or not is_admitted:
             return refused
         await self._refresh(start.account_id)
         return await self._place(request, start)
@@ -97,8 +98,11 @@ class AuthorizeRun:
             return None
         if placed.digest != request.digest or placed.price_version is None:
             raise IdempotencyConflict.of(request.key)
-        prices = await self._prices.versions([placed.price_version])
-        return AuthorizedRun(request.key, placed.held, prices[placed.price_version])
+        return await self._authorized(request, placed.held, placed.price_version)
+
+    async def _authorized(self, request: HoldRequest, held: int, price_version: str) -> AuthorizedRun:
+        prices = await self._prices.versions({price_version})
+        return AuthorizedRun(request.key, held, prices[price_version])
 
     async def _refill(self, answer: HoldAnswer, account_id: str) -> None:
         refill = PLANS[answer.plan].refill if answer.plan else None
@@ -107,7 +111,7 @@ class AuthorizeRun:
 
 
 def _refusal(answer: HoldAnswer, start: RunStart) -> MeshError:
-    if answer.price is None or answer.plan is None:
+    if answer.price_version is None or answer.plan is None:
         return UnknownModelPrice.of(start.model)
     plan = PLANS[answer.plan]
     if not plan.includes(start.model):

@@ -47,21 +47,25 @@ async def billing_process(settings: Settings, database_url: str) -> AsyncIterato
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.billing", env=environment, stdout=asyncio.subprocess.PIPE
     )
+    assert process.stdout is not None
     try:
-        address = await _address(process)
-        channel = open_as(address, service_token(settings.mesh_keys_dir, "agent", "billing", Caller("service")))
-        yield process.pid, rpc.BillingInternalStub(channel)
-        await channel.close(None)
+        async with asyncio.TaskGroup() as tasks:
+            address = await _address(process.stdout)
+            tasks.create_task(process.stdout.read())  # a full pipe would stop the service
+            channel = open_as(address, service_token(settings.mesh_keys_dir, "agent", "billing", Caller("service")))
+            yield process.pid, rpc.BillingInternalStub(channel)
+            await channel.close(None)
+            if process.returncode is None:
+                process.kill()
     finally:
         if process.returncode is None:
             process.kill()
-        await process.communicate()
+        await process.wait()
 
 
-async def _address(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout is not None
+async def _address(output: asyncio.StreamReader) -> str:
     async with asyncio.timeout(30):
-        async for line in process.stdout:
+        async for line in output:
             if b"server.ready" in line:
                 return str(json.loads(line)["address"])
     raise AssertionError("the service ended before it was ready")

@@ -61,7 +61,7 @@ class World:
         self.ledger, self.books = PostgresLedger(self.database), PostgresBooks(self.database)
         self.price_book = PriceBook(self.prices, self.clock)
         self.refresh = RefreshAccount(self.accounts, self.ledger, self.books, self.clock, self.default_plan)
-        self.authorize = AuthorizeRun(self.ledger, self.prices, self.refresh, self.clock, 50 * MICRO)
+        self.authorize = AuthorizeRun(self.ledger, self.price_book, self.refresh, self.clock, 50 * MICRO)
         self.extend = ExtendHold(self.ledger, self.refresh, self.clock, 50 * MICRO)
         self.settle = SettleRun(self.ledger, self.price_book, self.clock)
         self.sweep = SweepLedger(self.ledger, self.clock, 60)
