@@ -181,6 +181,8 @@ def _options(settings: MeshSettings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", limit),
         ("grpc.max_receive_message_length", limit),
         ("grpc.max_concurrent_streams", settings.mesh_max_streams),
+        # Room for a token that is too large to be told so, instead of a refusal by the transport.
+        ("grpc.max_metadata_size", 64 * 1024),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
