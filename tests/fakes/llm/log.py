@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 _KEPT = 20_000
+_KEPT_REQUESTS = 1_000
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class CallRecord:
 
 
 class CallLog:
-    """The last calls, and the request that each was made with."""
+    """The last calls, and the requests that the very last were made with."""
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[None]] = []
@@ -47,7 +48,8 @@ class CallLog:
     def reset(self) -> None:
         """Forgets everything; calls are numbered from 1 again."""
         self._total = 0
-        self._records: deque[tuple[CallRecord, bytes]] = deque(maxlen=_KEPT)
+        self._records: deque[CallRecord] = deque(maxlen=_KEPT)
+        self._requests: deque[tuple[int, bytes]] = deque(maxlen=_KEPT_REQUESTS)
         self._attempts: dict[str, int] = {}
 
     def begin(self, connection: int, request_id: str, model: str, dialect: str, body: bytes) -> CallRecord:
@@ -57,7 +59,8 @@ class CallLog:
         if request_id:
             attempt = self._attempts[request_id] = self._attempts.get(request_id, 0) + 1
         record = CallRecord(self._total, connection, request_id, attempt, model, dialect, time.time())
-        self._records.append((record, body))
+        self._records.append(record)
+        self._requests.append((self._total, body))
         self.note()
         return record
 
@@ -71,16 +74,16 @@ class CallLog:
     async def when(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 5.0) -> dict[str, Any]:
         """The last call, once it is as wanted. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while not self._records or not condition(asdict(self._records[-1][0])):
+            while not self._records or not condition(asdict(self._records[-1])):
                 waiter = asyncio.get_running_loop().create_future()
                 self._waiting.append(waiter)
                 await waiter
-        return asdict(self._records[-1][0])
+        return asdict(self._records[-1])
 
     def calls(self) -> list[dict[str, Any]]:
         """The records, oldest first."""
-        return [asdict(record) for record, _ in self._records]
+        return [asdict(record) for record in self._records]
 
     def request(self, call: int) -> bytes | None:
         """The body of a call's request."""
-        return next((body for record, body in self._records if record.call == call), None)
+        return next((body for number, body in self._requests if number == call), None)
