@@ -10,7 +10,7 @@ from mesh.agent.v1 import runs_pb2
 from services.gateway.edge.codec.frames import PING
 from services.gateway.edge.errors import InvalidCursor
 from services.gateway.edge.streams import OpenStreams
-from services.gateway.edge.use_cases.stream_agent_run import StreamAgentRun
+from services.gateway.edge.use_cases.stream_agent_run import MOST_PENDING, StreamAgentRun
 from services.kit.errors import NotFound, Unavailable
 from tests.unit.gateway.fakes import RUN, THREAD, FakeRuns
 
@@ -20,6 +20,7 @@ class Screen:
 
     def __init__(self) -> None:
         self.data = b""
+        self.writes = 0
         self.shown = asyncio.Condition()
         self.room = asyncio.Event()
         self.room.set()
@@ -29,6 +30,7 @@ class Screen:
         self.asked.set()
         await self.room.wait()
         self.data += data
+        self.writes += 1
         async with self.shown:
             self.shown.notify_all()
 
@@ -53,11 +55,11 @@ def ended(n: int) -> runs_pb2.WatchRunResponse:
 class Stage:
     """A run, a viewer and the use case between them."""
 
-    def __init__(self, ping_s: float = 60) -> None:
+    def __init__(self, ping_s: float = 60, most_pending: int = MOST_PENDING) -> None:
         self.runs = FakeRuns()
         self.screen = Screen()
         self.streams = OpenStreams(None)
-        self._use_case = StreamAgentRun(self.runs, self.streams, ping_s)
+        self._use_case = StreamAgentRun(self.runs, self.streams, ping_s, most_pending)
 
     def will(self, *items: runs_pb2.WatchRunResponse | Exception | None) -> Stage:
         for item in items:
@@ -131,16 +133,28 @@ async def test_a_drain_cuts_the_stream() -> None:
 
 
 async def test_a_slow_viewer_stops_the_reading() -> None:
-    stage = Stage()
+    stage = Stage(most_pending=1).will(batch(1), batch(2), batch(3), ended(4))
     stage.screen.room.clear()
-    stage.will(batch(1), batch(2), batch(3), ended(4))
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.play())
         await stage.screen.asked.wait()
-        for _ in range(100):  # many turns of the loop, in which nothing more may be read
+        for _ in range(100):  # many turns of the loop, in which no more than one batch may be read ahead
             await asyncio.sleep(0)
-        assert stage.runs.batches.queue.qsize() == 3
+        assert stage.runs.batches.queue.qsize() == 2
         stage.screen.room.set()
+    assert stage.screen.ids() == ["1-1", "1-2", "1-3", "1-4"]
+
+
+async def test_what_gathers_while_a_write_waits_goes_out_together() -> None:
+    stage = Stage().will(batch(1), batch(2), batch(3), ended(4))
+    stage.screen.room.clear()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stage.play())
+        await stage.screen.asked.wait()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        stage.screen.room.set()
+    assert stage.screen.writes <= 2
     assert stage.screen.ids() == ["1-1", "1-2", "1-3", "1-4"]
 
 
