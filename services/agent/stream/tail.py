@@ -36,7 +36,7 @@ return 0
 
 _APPEND_SHA = sha1(_APPEND.encode(), usedforsecurity=False).hexdigest()
 
-PAGE = 256
+PAGE = 500
 """Entries per read."""
 
 
