@@ -11,7 +11,9 @@ from tests.support.viewer import Viewer, messages_of, start_run
 
 pytestmark = pytest.mark.xdist_group("mesh")
 
-TOOL_PROMPT = '[[say Looking.]] [[call execute_command {"command": "echo hello from the sandbox"}]] [[step]] [[say Done.]]'
+TOOL_PROMPT = (
+    '[[say Looking.]] [[call execute_command {"command": "echo hello from the sandbox"}]] [[step]] [[say Done.]]'
+)
 
 
 async def test_a_run_with_a_tool_call_is_streamed_stored_and_charged(client: httpx.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""Postgres is away for 20 s: requests fail fast and say so, nothing acknowledged is lost, runs go on, none is stolen."""
+"""Postgres is away for 20 s: requests fail fast and say so, what was acknowledged stays, runs go on, none is stolen."""
 
 from __future__ import annotations
 

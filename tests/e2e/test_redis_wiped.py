@@ -17,7 +17,10 @@ from tests.support.viewer import Viewer, is_terminal, key, messages_of, start_ru
 pytestmark = [pytest.mark.xdist_group("redis"), pytest.mark.timeout(180)]
 
 MOMENTS = 20
-PROMPT = '[[delay 4ms]] [[tokens 120]] [[call create_file {"file_path": "a<step>", "file_contents": "x"}]] [[step]] [[tokens 80]]'
+PROMPT = (
+    '[[delay 4ms]] [[tokens 120]] [[call create_file {"file_path": "a<step>", "file_contents": "x"}]]'
+    " [[step]] [[tokens 80]]"
+)
 
 
 @pytest.fixture(scope="module")

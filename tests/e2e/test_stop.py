@@ -34,7 +34,8 @@ async def test_a_stop_closes_the_models_socket_and_keeps_the_text(client: httpx.
     (row,) = [row for row in await messages_of(client, run["thread_id"]) if row["type"] == "assistant"]
     assert row["metadata"]["text_content"]
     assert viewer.told[row["message_id"]] == row["metadata"]["text_content"]
-    calls = httpx.get(model_server.removesuffix("/v1") + "/_log").json()
+    async with httpx.AsyncClient() as http:
+        calls = (await http.get(model_server.removesuffix("/v1") + "/_log")).json()
     (call,) = [call for call in calls if call["request_id"].startswith(run["agent_run_id"])]
     assert call["disconnected_at"] is not None
     assert call["disconnected_at"] - asked < 0.2

@@ -13,7 +13,10 @@ from tests.support.viewer import Viewer, is_terminal, key, messages_of, start_ru
 
 pytestmark = pytest.mark.xdist_group("mesh")
 
-LONG = '[[delay 2ms]] [[tokens 80]] [[call create_file {"file_path": "a.txt", "file_contents": "x"}]] [[step]] [[tokens 60]]'
+LONG = (
+    '[[delay 2ms]] [[tokens 80]] [[call create_file {"file_path": "a.txt", "file_contents": "x"}]]'
+    " [[step]] [[tokens 60]]"
+)
 
 
 async def test_an_early_and_a_late_viewer_see_the_same_durable_events(client: httpx.AsyncClient) -> None:
@@ -27,8 +30,11 @@ async def test_an_early_and_a_late_viewer_see_the_same_durable_events(client: ht
     afterwards = await Viewer(client, run["agent_run_id"]).watch()
     assert early.durable == late.durable == afterwards.durable
     assert sum(is_terminal(frame) for frame in early.frames) == 1
-    said = {row["message_id"]: row["metadata"]["text_content"] for row in await messages_of(client, run["thread_id"])
-            if row["type"] == "assistant"}
+    said = {
+        row["message_id"]: row["metadata"]["text_content"]
+        for row in await messages_of(client, run["thread_id"])
+        if row["type"] == "assistant"
+    }
     for viewer in (early, late, afterwards):
         assert {message_id: viewer.told[message_id] for message_id in said} == said
 
@@ -88,7 +94,7 @@ async def test_an_unknown_cursor_begins_at_the_start(client: httpx.AsyncClient) 
     run = await start_run(client, "[[say hi]]")
     whole = await Viewer(client, run["agent_run_id"]).watch()
     async with client.stream("GET", f"/agent-run/{run['agent_run_id']}/stream", params={"last_id": "7-77"}) as answer:
-        first = [line async for line in answer.aiter_lines()][0]
+        first = await anext(answer.aiter_lines())
     assert first == f"id: {whole.frames[0]['_event_id']}"
 
 

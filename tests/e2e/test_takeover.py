@@ -1,4 +1,4 @@
-"""kill -9 of a worker: the run is taken over within lease and sweep, nothing is told twice, done twice or paid twice."""
+"""kill -9 of a worker: its run is taken over within lease and sweep; nothing is told, done or paid twice."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def check(client: httpx.AsyncClient, viewer: Viewer, run: dict[str, str], 
         if row["type"] == "assistant":
             assert viewer.told[row["message_id"]] == row["metadata"]["text_content"]
     usage = (await client.get("/billing/credit-usage")).json()["usage_records"]
-    assert Counter(record["step_no"] for record in usage) == {step: 1 for step in range(1, steps + 1)}
+    assert Counter(record["step_no"] for record in usage) == dict.fromkeys(range(1, steps + 1), 1)
 
 
 async def calls_of(model_server: str, run_id: str) -> int:
@@ -105,8 +105,9 @@ async def tool_story(mesh: RunningMesh, model_server: str, prompt: str, mark: st
         assert await taken_over < WITHIN_S
         await viewer.watch()
         await check(client, viewer, run, ["user", "assistant", "tool", "assistant"], 2)
-        (result,) = [row["metadata"]["result"] for row in await messages_of(client, run["thread_id"])
-                     if row["type"] == "tool"]
+        (result,) = [
+            row["metadata"]["result"] for row in await messages_of(client, run["thread_id"]) if row["type"] == "tool"
+        ]
         assert result["success"] is True
         assert str(result["output"]).count("ended") == 1
         assert await calls_of(model_server, run["agent_run_id"]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -91,3 +92,16 @@ async def test_the_token_is_the_developers_and_none_in_production(start: Start) 
 
     said = await output_of(await start(_CLI, "token", env={"ENV_MODE": "production"}), code=1)
     assert "come from the identity provider" in said
+
+
+async def test_a_demo_that_is_told_to_end_leaves_nothing_running(start: Start) -> None:
+    before = demo_folders()
+    demo = await start(_CLI, "demo", env={"MESH_DATA_DIR": "", "MESH_HTTP_PORT": ""})
+    await demo.says("postgres is healthy")
+    (folder,) = demo_folders() - before
+
+    demo.signal(signal.SIGTERM)
+
+    assert await demo.ends() != 0
+    assert processes_below(DataDir(folder / "data")) == []
+    shutil.rmtree(folder)

@@ -1,0 +1,1 @@
+"""What the mesh costs, side by side in one run: `make bench`."""
