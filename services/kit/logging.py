@@ -97,7 +97,8 @@ def _named(service: str) -> structlog.typing.Processor:
 def _final(as_json: bool) -> list[structlog.typing.Processor]:
     if as_json:
         return [structlog.processors.format_exc_info, _to_json]
-    return [structlog.dev.ConsoleRenderer(), _encoded]
+    # The pretty traceback shows local variables: slow, and a way out for secrets.
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback), _encoded]
 
 
 def _encoded(_logger: WrappedLogger, _method: str, line: Any) -> bytes:

@@ -8,6 +8,7 @@ from contextvars import Context
 from types import TracebackType
 from typing import Self
 
+from services.kit.errors import MeshError
 from services.kit.logging import get_logger
 
 log = get_logger()
@@ -74,6 +75,10 @@ class Supervisor:
         """Runs the job once; the kind of its failure, None where it ended by itself."""
         try:
             await job()
+        except MeshError as foreseen:
+            if foreseen.reason != last:
+                log.warning("task.failed", task=name, reason=foreseen.reason)
+            return foreseen.reason
         except Exception as failed:
             kind = type(failed).__name__
             if kind != last:

@@ -55,7 +55,7 @@ class ThreadStore(Protocol):
     async def thread(self, thread_id: str) -> Thread | None: ...
 
     async def page(self, account_id: str, project_id: str | None, before: ThreadKey | None, size: int) -> ThreadPage:
-        """The account's threads (of one project), newest first, from behind `before`."""
+        """The account's threads, or those of one project of its, newest first, from behind `before`."""
 
     async def page_starts(self, account_id: str, project_id: str | None, size: int, pages: int) -> Sequence[ThreadKey]:
         """The last keys of the first `pages` pages, fewer where the list is shorter."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import orjson
@@ -34,6 +35,10 @@ from services.threads.storage import sql
 
 _T = TypeVar("_T")
 _ATTEMPTS = 4
+
+# Keys in front of everything.
+_NEWEST = ThreadKey(datetime(9999, 1, 1, tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff")
+_LAST_POSITION = 2**31 - 1
 
 
 class PostgresThreads:
@@ -77,8 +82,10 @@ class PostgresThreads:
         return None if row is None else _thread(row)
 
     async def page(self, account_id: str, project_id: str | None, before: ThreadKey | None, size: int) -> ThreadPage:
-        key = (before.created_at, before.thread_id) if before else (None, None)
-        rows = await self._database.fetch(sql.PAGE, account_id, project_id, *key, size + 1)
+        key = before or _NEWEST
+        statement = sql.PAGE_OF_PROJECT if project_id else sql.PAGE_OF_ACCOUNT
+        whose = project_id or account_id
+        rows = await self._database.fetch(statement, whose, key.created_at, key.thread_id, size + 1)
         threads = tuple(_thread(row) for row in rows if row["thread_id"] is not None)
         more = len(threads) > size
         last = threads[size - 1] if more else None
@@ -86,7 +93,8 @@ class PostgresThreads:
         return ThreadPage(threads[:size], rows[0]["total"], following)
 
     async def page_starts(self, account_id: str, project_id: str | None, size: int, pages: int) -> list[ThreadKey]:
-        rows = await self._database.fetch(sql.PAGE_STARTS, account_id, project_id, size, pages)
+        statement = sql.STARTS_OF_PROJECT if project_id else sql.STARTS_OF_ACCOUNT
+        rows = await self._database.fetch(statement, project_id or account_id, size, pages)
         return [ThreadKey(row["created_at"], str(row["thread_id"])) for row in rows]
 
     async def update(self, thread_id: str, account_id: str, name: str | None, is_public: bool | None) -> Thread | None:
@@ -142,7 +150,8 @@ class PostgresThreads:
         self, thread_id: str, after: int | None, size: int, newest_first: bool, types: Sequence[str] | None = None
     ) -> MessagePage:
         statement = sql.MESSAGES_DESC if newest_first else sql.MESSAGES_ASC
-        rows = await self._database.fetch(statement, thread_id, after, size + 1, types)
+        begin = after if after is not None else _LAST_POSITION if newest_first else 0
+        rows = await self._database.fetch(statement, thread_id, begin, size + 1, types)
         following = rows[size - 1]["position"] if len(rows) > size else None
         return MessagePage(tuple(map(_message, rows[:size])), following)
 

@@ -61,32 +61,54 @@ LEFT JOIN wanted w ON true
 LEFT JOIN usage u ON u.account_id = $3
 """
 
-# $1 account, $2 project or null, $3 and $4 the key to go on from or null, $5 size.
-PAGE = """
-SELECT counted.total, page.*
-FROM (
-    SELECT count(*) AS total FROM live_threads WHERE account_id = $1 AND ($2::uuid IS NULL OR project_id = $2)
-) counted
+# Pages go on from a key that is always given (the first page's is behind the end of time), so that it bounds the walk
+# over the index in every plan. An account's total is the count that guards its limits.
+# $1 account, $2 and $3 the key, $4 size.
+PAGE_OF_ACCOUNT = """
+SELECT coalesce((SELECT threads FROM usage WHERE account_id = $1), 0) AS total, page.*
+FROM (SELECT) always
 LEFT JOIN LATERAL (
     SELECT *
     FROM live_threads
-    WHERE account_id = $1
-      AND ($2::uuid IS NULL OR project_id = $2)
-      AND ($3::timestamptz IS NULL OR (created_at, thread_id) < ($3, $4::uuid))
+    WHERE account_id = $1 AND (created_at, thread_id) < ($2::timestamptz, $3::uuid)
     ORDER BY created_at DESC, thread_id DESC
-    LIMIT $5
+    LIMIT $4
 ) page ON true
 """
 
-# $1 account, $2 project or null, $3 size, $4 pages: every last key of a page, in one walk over the index.
-PAGE_STARTS = """
+# $1 project, then as above.
+PAGE_OF_PROJECT = """
+SELECT (SELECT count(*) FROM threads WHERE project_id = $1 AND deleted_at IS NULL) AS total, page.*
+FROM (SELECT) always
+LEFT JOIN LATERAL (
+    SELECT *
+    FROM live_threads
+    WHERE project_id = $1 AND (created_at, thread_id) < ($2::timestamptz, $3::uuid)
+    ORDER BY created_at DESC, thread_id DESC
+    LIMIT $4
+) page ON true
+"""
+
+# $1 account or project, $2 size, $3 pages: every last key of a page, in one walk over the index.
+STARTS_OF_ACCOUNT = """
 SELECT created_at, thread_id
 FROM (
     SELECT created_at, thread_id, row_number() OVER (ORDER BY created_at DESC, thread_id DESC) AS place
-    FROM live_threads
-    WHERE account_id = $1 AND ($2::uuid IS NULL OR project_id = $2)
+    FROM threads
+    WHERE account_id = $1 AND deleted_at IS NULL
 ) placed
-WHERE place % $3 = 0 AND place <= $3::bigint * $4
+WHERE place <= $2::bigint * $3 AND place % $2 = 0
+ORDER BY place
+"""
+
+STARTS_OF_PROJECT = """
+SELECT created_at, thread_id
+FROM (
+    SELECT created_at, thread_id, row_number() OVER (ORDER BY created_at DESC, thread_id DESC) AS place
+    FROM threads
+    WHERE project_id = $1 AND deleted_at IS NULL
+) placed
+WHERE place <= $2::bigint * $3 AND place % $2 = 0
 ORDER BY place
 """
 
@@ -199,12 +221,12 @@ SELECT message_id, thread_id, position, turn, type, is_llm_message, content, met
 FROM messages WHERE message_id = $1
 """
 
-# $1 thread, $2 position to go on from or null, $3 size, $4 types or null.
+# $1 thread, $2 position to go on from, $3 size, $4 types or null.
 MESSAGES_ASC = """
 SELECT message_id, thread_id, position, turn, type, is_llm_message, content, metadata,
        agent_id, agent_version_id, run_id, created_at, updated_at
 FROM messages
-WHERE thread_id = $1 AND ($2::int IS NULL OR position > $2) AND ($4::text[] IS NULL OR type = ANY($4))
+WHERE thread_id = $1 AND position > $2 AND ($4::text[] IS NULL OR type = ANY($4))
 ORDER BY position
 LIMIT $3
 """
@@ -213,7 +235,7 @@ MESSAGES_DESC = """
 SELECT message_id, thread_id, position, turn, type, is_llm_message, content, metadata,
        agent_id, agent_version_id, run_id, created_at, updated_at
 FROM messages
-WHERE thread_id = $1 AND ($2::int IS NULL OR position < $2) AND ($4::text[] IS NULL OR type = ANY($4))
+WHERE thread_id = $1 AND position < $2 AND ($4::text[] IS NULL OR type = ANY($4))
 ORDER BY position DESC
 LIMIT $3
 """
