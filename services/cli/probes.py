@@ -25,7 +25,7 @@ _PREFIX_BYTES = 5  # of each gRPC message: compressed or not, and its length
 _EMPTY_MESSAGE = bytes(_PREFIX_BYTES)
 
 
-async def healthy(address: str, timeout: float = 2.0) -> bool:
+async def healthy(address: str, timeout: float = 5.0) -> bool:
     """Whether the part at this address says that it is well, within `timeout` seconds."""
     try:
         async with asyncio.timeout(timeout):

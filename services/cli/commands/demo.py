@@ -77,6 +77,8 @@ def _place(given: DataDir | None) -> Iterator[DataDir]:
 
 
 async def _demonstrate(settings: Settings, data: DataDir) -> list[str]:
+    # However it is told to end, the mesh is stopped first.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     mesh = await spawn(_mesh(settings, data), _pass_on)
     try:
         await _until_ready(mesh, data)

@@ -60,7 +60,7 @@ def main(mood: str) -> int:
         terminal = Terminal(sys.stdout, width=10)
         mesh = Bringup(FakeBlueprint(data, mood), data, settings.mesh_http_port, terminal, lambda: ["ready to use"])
         try:
-            asyncio.run(mesh.run(30.0))
+            asyncio.run(mesh.run(90.0))
         except CliError as failure:
             terminal.say(f"failed: {failure.message}")
             return failure.exit_code
