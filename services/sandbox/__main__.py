@@ -5,8 +5,6 @@ from __future__ import annotations
 from services.kit.lifecycle import run
 from services.sandbox.app import build
 from services.sandbox.config import Settings
-from services.sandbox.providers.local.tree import adopt_orphans
 
 if __name__ == "__main__":
-    adopt_orphans()
     run(Settings, build)

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import stamina
 
@@ -146,10 +147,7 @@ class ProcessRunner:
         try:
             if await self._admitted(run):
                 outcome = await self._lived(run)
-                run.process = replace(run.process, outcome=outcome, ended_at=self._clock.now())
-                run.started.set()
-                run.ended.set()
-                await self._record(run.process)
+                await self._end(run, outcome)
         except MeshError as refusal:
             run.refusal = refusal
         finally:
@@ -175,15 +173,24 @@ class ProcessRunner:
         run.started.set()
         return await run.handle.run(run.timeout_s)
 
-    async def _record(self, process: Process) -> None:
-        """Writes the end down, however long that takes: until then the process is known from memory."""
-        assert process.ended_at is not None
+    async def _end(self, run: _Run, outcome: Outcome) -> None:
+        """Writes the end down, then tells it; where storage is away it is told at once and written when that is back."""
+        now = self._clock.now()
+        run.process = replace(run.process, outcome=outcome, ended_at=now)
+        try:
+            await self._store.end(run.process.key, outcome, now)
+        except Unavailable:
+            run.started.set()
+            run.ended.set()
+            await self._record(run.process.key, outcome, now)
+
+    async def _record(self, key: str, outcome: Outcome, now: datetime) -> None:
         retrying = stamina.retry_context(
             on=Unavailable, attempts=None, timeout=None, wait_initial=_RECORD_PAUSE_S, wait_max=_RECORD_LONGEST_PAUSE_S
         )
         async for attempt in retrying:
             with attempt:
-                await self._store.end(process.key, process.outcome, process.ended_at)
+                await self._store.end(key, outcome, now)
 
 
 def _digest(sandbox: Sandbox, spec: ProcessSpec) -> bytes:

@@ -59,9 +59,10 @@ def public_directory() -> Iterator[Path]:
         purge(path)
 
 
-def make_provider(root: Path, config: EngineConfig = CONFIG) -> LocalProvider:
+def make_provider(root: Path, config: EngineConfig = CONFIG, *, as_root: bool | None = None) -> LocalProvider:
     """A provider below `root`, not yet entered."""
-    homes = Homes(root, uid_base=2_000_000_000, uid_count=4096, as_root=os.geteuid() == 0)
+    own_users = os.geteuid() == 0 if as_root is None else as_root
+    homes = Homes(root, uid_base=2_000_000_000, uid_count=4096, as_root=own_users)
     return LocalProvider(config, homes, SystemClock(), RandomIds())
 
 

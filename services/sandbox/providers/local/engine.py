@@ -15,7 +15,13 @@ from services.kit.logging import get_logger
 from services.sandbox.domain import Isolation, Level, Limits, Outcome, ProcessState
 from services.sandbox.errors import IsolationUnavailable
 from services.sandbox.providers.local import profile, seccomp, selftest
-from services.sandbox.providers.local.binary import PLACE_REMEDY, NoBubblewrapError, find_bwrap, reachable_by_all
+from services.sandbox.providers.local.binary import (
+    PLACE_REMEDY,
+    Become,
+    NoBubblewrapError,
+    find_bwrap,
+    reachable_by_all,
+)
 from services.sandbox.providers.local.cgroups import Group, open_groups
 from services.sandbox.providers.local.homes import Home, Homes
 from services.sandbox.providers.local.launch import Bubblewrap, Launched, Launcher, LaunchError
@@ -42,6 +48,7 @@ HOLES = {
 }
 
 SELF_TEST = "selftest"
+UID_REMEDY = "see to it that MESH_DATA_DIR can be written and that the uids from MESH_SANDBOX_UID_BASE on exist here"
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ class Engine:
         self._groups: Group | None = None
         self._launcher: Launcher | None = None
         self._level = Level.NONE
+        self._become = Become()
         self.isolation = Isolation(Level.NONE, "the self-test has not run")
 
     async def open(self, node: str) -> None:
@@ -124,6 +132,8 @@ class Engine:
                     break
         except (NoBubblewrapError, seccomp.UnsupportedArchitectureError) as lacking:
             return str(lacking)
+        except OSError as failure:
+            return f"a trial sandbox could not be made ({failure}): {UID_REMEDY}"
         return missing
 
     async def _try(self, bwrap: Path, level: Level) -> str:
@@ -142,7 +152,7 @@ class Engine:
         root = self._homes.root
         filter_file = root / f"seccomp-{level}.bpf"
         filter_file.write_bytes(seccomp.program(counted_memory=level is Level.CGROUP))
-        spawner = Bubblewrap(bwrap, root / "etc", filter_file, limits, self._config.network)
+        spawner = Bubblewrap(self._become, bwrap, root / "etc", filter_file, limits, self._config.network)
         return Launcher(spawner, shell(), level, limits)
 
     async def _self_test(self, launcher: Launcher) -> selftest.Verdict:

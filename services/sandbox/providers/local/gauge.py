@@ -65,14 +65,17 @@ class Gauge:
         """The limit that one more file of `size` bytes would pass; it is counted if it passes none."""
         with self._lock:
             free = os.statvfs(self._workspace)
-            if self._clock.monotonic() >= self._due or self._may_be_full(free):
+            if self._clock.monotonic() >= self._due or self._may_be_full(free) or self._over_with(size):
                 self._walk(free)
-            breach = over(replace(self._usage, inodes=self._usage.inodes + 1), self._limits, size)
+            breach = self._over_with(size)
             if breach is None:
                 self._usage = replace(
                     self._usage, disk_bytes=self._usage.disk_bytes + size, inodes=self._usage.inodes + 1
                 )
             return breach
+
+    def _over_with(self, size: int) -> Breach | None:
+        return over(replace(self._usage, inodes=self._usage.inodes + 1), self._limits, size)
 
     def _walk(self, free: os.statvfs_result) -> None:
         started = self._clock.monotonic()

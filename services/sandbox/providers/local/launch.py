@@ -19,6 +19,7 @@ from typing import Protocol
 
 from services.sandbox.domain import Level, Limits
 from services.sandbox.providers.local import profile
+from services.sandbox.providers.local.binary import Become
 from services.sandbox.providers.local.cgroups import Group
 from services.sandbox.providers.local.homes import Home
 
@@ -55,6 +56,7 @@ class Spawner(Protocol):
 class Bubblewrap:
     """Spawns commands in bubblewrap: what is the same for all of them."""
 
+    become: Become
     bwrap: Path
     etc: Path
     seccomp: Path
@@ -68,16 +70,13 @@ class Bubblewrap:
         arguments = _pipe_holding(b"".join(os.fsencode(option) + b"\0" for option in options))
         try:
             return subprocess.Popen(  # noqa: S603 -- running commands is the purpose
-                [self.bwrap, "--args", str(arguments), "--", *words],
+                [*self.become.words(home.uid), self.bwrap, "--args", str(arguments), "--", *words],
                 pass_fds=(at.seccomp, status, gate, arguments),
                 stdin=gate,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env={},  # what bubblewrap gets, its first process shows to the sandbox
                 start_new_session=True,
-                user=home.uid,
-                group=home.uid,
-                extra_groups=None if home.uid is None else (),
             )
         finally:
             os.close(at.seccomp)

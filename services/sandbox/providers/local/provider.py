@@ -25,7 +25,7 @@ from services.sandbox.providers.local.gauge import Gauge, descendants
 from services.sandbox.providers.local.handles import LocalOpenFile, LocalStagedFile
 from services.sandbox.providers.local.homes import Home, Homes
 from services.sandbox.providers.local.spool import read_finished
-from services.sandbox.providers.local.tree import Tree
+from services.sandbox.providers.local.tree import Tree, adopt_orphans
 
 WATCH_S = 0.25
 
@@ -70,6 +70,7 @@ class LocalProvider:
             self.node = await asyncio.to_thread(self._homes.open, self._new_id)
         except BlockingIOError:
             raise Unavailable(f"another sandbox service uses {self._homes.root}") from None
+        adopt_orphans(True)
         await self._engine.open(self.node)
         return self
 
@@ -78,6 +79,7 @@ class LocalProvider:
         for sandbox_id in tuple(self._live):
             await self.stop(sandbox_id)
         self._engine.close()
+        adopt_orphans(False)
         self._homes.close()
 
     async def start(self, sandbox_id: str) -> None:

@@ -25,12 +25,13 @@ SAID_BYTES = 500
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def adopt_orphans() -> None:
-    """Lets the first processes of commands come to this process, which buries them, when their monitor is gone.
+def adopt_orphans(adopt: bool) -> None:
+    """Whether the first processes of commands come to this process when their monitor is gone, and are buried at once.
 
-    Otherwise they go to the machine's first process, and in a container that may be one that buries nobody.
+    Otherwise they go to the machine's first process, and until that finds time, which in a container may be never, they
+    count as processes of their sandbox.
     """
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 class Tree:
@@ -133,7 +134,7 @@ class Tree:
         launched.monitor.wait()
         launched.monitor.stdout.close()  # type: ignore[union-attr] # opened as pipes
         launched.monitor.stderr.close()  # type: ignore[union-attr]
-        with suppress(ChildProcessError):  # an orphan of the monitor's: ours to bury only if it came to us
+        with suppress(ChildProcessError):  # the monitor buried it itself
             os.waitid(os.P_PIDFD, launched.first_pidfd, os.WEXITED | os.WNOHANG)
         for descriptor in (launched.monitor_pidfd, launched.first_pidfd, launched.status):
             os.close(descriptor)
