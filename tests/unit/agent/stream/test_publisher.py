@@ -11,6 +11,7 @@ from mesh.agent.v1 import events_pb2, runs_pb2
 from services.agent.domain import events as said
 from services.agent.stream.backlog import BACKLOG_BYTES
 from services.agent.stream.codec import frame
+from services.agent.stream.footprint import Footprint
 from services.agent.stream.ids import EventId
 from services.agent.stream.ports import Entry, WireDown
 from services.agent.stream.publisher import RunPublisher
@@ -29,10 +30,10 @@ def chunk(text: str) -> said.TextChunk:
 class Published:
     """A publisher on a tail in memory."""
 
-    def __init__(self, tasks: Supervisor) -> None:
+    def __init__(self, tasks: Supervisor, footprint: Footprint | None = None) -> None:
         self.tail = MemoryTail()
         self.fenced = 0
-        self.publisher = RunPublisher(self.tail, 1, SystemClock(), self._on_fenced)
+        self.publisher = RunPublisher(self.tail, 1, SystemClock(), self._on_fenced, footprint)
         self.publisher.start(tasks)
 
     def commit(self, *events: said.RunEvent) -> None:
@@ -172,6 +173,19 @@ async def test_a_higher_epoch_in_the_tail_fences(run: Published) -> None:
     run.publisher.emit(chunk("b"))
     assert run.fenced == 1
     assert [entry.id for entry in run.tail.entries] == [EventId(2, 1)]
+
+
+async def test_a_message_whose_first_chunks_were_trimmed_is_told_again() -> None:
+    async with Supervisor() as tasks:
+        run = Published(tasks, Footprint(limit=2000))
+        for n in range(30):
+            run.publisher.emit(chunk(f"{n} "))
+            await run.settled()
+        text = ""
+        for event in run.events():
+            text = "" if event.HasField("message_reset") else text + event.text_chunk.text
+        assert run.events()[0].n > 1
+        assert text == "".join(f"{n} " for n in range(30))
 
 
 async def test_while_redis_is_away_memory_is_bounded_and_the_message_is_told_after(run: Published) -> None:
