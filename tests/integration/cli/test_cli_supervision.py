@@ -16,8 +16,8 @@ _CLI = "services.cli"
 
 
 async def nothing_is_left(data: DataDir) -> None:
-    async with asyncio.timeout(20):
-        while processes_below(data):  # noqa: ASYNC110 -- not our children: nobody tells us
+    async with asyncio.timeout(60):
+        while processes_below(data):
             await asyncio.sleep(0.05)
 
 
