@@ -25,7 +25,7 @@ async def client(redis: EmbeddedRedis) -> AsyncIterator[Redis]:
 
 
 async def heard_by(client: Redis, channel: str, listeners: int) -> None:
-    while (await client.pubsub_numsub(channel))[0][1] < listeners:  # noqa: ASYNC110 -- Redis tells nobody
+    while (await client.pubsub_numsub(channel))[0][1] < listeners:
         await asyncio.sleep(0.01)
 
 

@@ -219,7 +219,7 @@ async def test_postgres_being_away_does_not_end_a_live_viewer(streams: Streams, 
     watching = asyncio.create_task(view.watch(payloads))
     store.down = True
     asked = store.reads
-    while store.reads < asked + 2:  # noqa: ASYNC110 -- nobody tells of a read
+    while store.reads < asked + 2:
         await asyncio.sleep(0.01)
     store.down = False
     await owner.say("m1", TOKENS)

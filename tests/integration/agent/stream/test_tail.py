@@ -131,5 +131,5 @@ async def test_an_expired_tail_in_redis_is_gone(streams: Streams) -> None:
     tail = Tail(streams.wire, RUN)
     await tail.append(entry(1, 1, 1), None, 10_000)
     await tail.expire(1)
-    while await tail.last() is not None:  # noqa: ASYNC110 -- Redis tells nobody
+    while await tail.last() is not None:
         await asyncio.sleep(0.005)
