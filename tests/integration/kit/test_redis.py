@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,17 @@ async def test_values_come_back_as_bytes(redis_url: str, tmp_path: Path) -> None
         assert await client.get("k") == b"v"
 
 
-async def test_a_server_that_died_is_unavailable_soon_and_back_by_itself(tmp_path: Path) -> None:
+@pytest.fixture
+def private_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
     server = EmbeddedRedis(tmp_path)
+    yield server
+    server.stop()
+
+
+async def test_a_server_that_died_is_unavailable_soon_and_back_by_itself(
+    private_redis: EmbeddedRedis, tmp_path: Path
+) -> None:
+    server = private_redis
     async with open_redis(make_settings(MeshSettings, tmp_path, redis_url=server.url)) as client:
         await ping(client)
         server.stop()
@@ -30,4 +40,3 @@ async def test_a_server_that_died_is_unavailable_soon_and_back_by_itself(tmp_pat
         assert time.monotonic() - started < 3
         server.start()
         await ping(client)
-    server.stop()
