@@ -32,7 +32,7 @@ POLICY = PolicyTable(
             "AddMessage": _WRITE,
         },
         "ThreadsInternal": {
-            "EnsureThread": _FOR_RUNS,
+            "EnsureThread": Rule(exposure="internal", services={"agent", "gateway"}, deadline_s=10, idempotent=True),
             "AppendMessages": _FOR_RUNS,
             "LoadContext": _FOR_RUNS,
             "CheckAccess": Rule(

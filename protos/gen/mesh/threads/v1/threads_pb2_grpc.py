@@ -766,7 +766,8 @@ class ThreadsInternalServicer:
     """
 
     def EnsureThread(self, request, context):
-        """Makes sure that a run's thread and project exist and belong to the account. agent. Idempotent.
+        """Makes sure that a run's thread and project exist and belong to the account. agent; gateway, where files come first.
+        Idempotent.
         Fails with THREAD_NOT_FOUND (also for somebody else's id), PROJECT_NOT_FOUND, THREAD_LIMIT_EXCEEDED,
         PROJECT_LIMIT_EXCEEDED.
         """

@@ -335,7 +335,8 @@ class ThreadsInternalStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ThreadsInternalAsyncStub: ...
     EnsureThread: _grpc.UnaryUnaryMultiCallable[_threads_pb2.EnsureThreadRequest, _threads_pb2.EnsureThreadResponse]
-    """Makes sure that a run's thread and project exist and belong to the account. agent. Idempotent.
+    """Makes sure that a run's thread and project exist and belong to the account. agent; gateway, where files come first.
+    Idempotent.
     Fails with THREAD_NOT_FOUND (also for somebody else's id), PROJECT_NOT_FOUND, THREAD_LIMIT_EXCEEDED,
     PROJECT_LIMIT_EXCEEDED.
     """
@@ -358,7 +359,8 @@ class ThreadsInternalAsyncStub(ThreadsInternalStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     EnsureThread: _aio.UnaryUnaryMultiCallable[_threads_pb2.EnsureThreadRequest, _threads_pb2.EnsureThreadResponse]  # type: ignore[assignment]
-    """Makes sure that a run's thread and project exist and belong to the account. agent. Idempotent.
+    """Makes sure that a run's thread and project exist and belong to the account. agent; gateway, where files come first.
+    Idempotent.
     Fails with THREAD_NOT_FOUND (also for somebody else's id), PROJECT_NOT_FOUND, THREAD_LIMIT_EXCEEDED,
     PROJECT_LIMIT_EXCEEDED.
     """
@@ -384,7 +386,8 @@ class ThreadsInternalServicer(metaclass=_abc_1.ABCMeta):
         request: _threads_pb2.EnsureThreadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_threads_pb2.EnsureThreadResponse, _abc.Awaitable[_threads_pb2.EnsureThreadResponse]]:
-        """Makes sure that a run's thread and project exist and belong to the account. agent. Idempotent.
+        """Makes sure that a run's thread and project exist and belong to the account. agent; gateway, where files come first.
+        Idempotent.
         Fails with THREAD_NOT_FOUND (also for somebody else's id), PROJECT_NOT_FOUND, THREAD_LIMIT_EXCEEDED,
         PROJECT_LIMIT_EXCEEDED.
         """
