@@ -18,6 +18,15 @@ ENTRY_TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 """An entry's type as shown: the kind of transfer, and for grants the classes of bucket."""
 
+DESCRIPTIONS: Mapping[str, str] = {
+    "usage": "Model usage",
+    "daily_grant": "Credits of the period",
+    "tier_grant": "Credits of the plan",
+    "refund": "Refund",
+    "expired": "Credits expired",
+}
+"""What an entry of each type is called where it has no model to name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

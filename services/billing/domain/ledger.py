@@ -19,8 +19,8 @@ SPENDABLE_MINIMUM = 1_000_000
 
 
 def hold_key(run_id: str, block: int) -> str:
-    """The key of a run's k-th block; `void:` before it is the key of its end."""
-    return f"hold:{run_id}:{block}"
+    """The key of a run's k-th block; `void:` before it is the key of its end. Ids are written as Postgres does."""
+    return f"hold:{run_id.lower()}:{block}"
 
 
 def refund_key(post_key: str, ordinal: int) -> str:

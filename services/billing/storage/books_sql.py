@@ -57,13 +57,13 @@ WITH listed AS ({_LISTED}), page AS MATERIALIZED (
            (present.balance - sum(sum(delta)) OVER (ORDER BY transfer_id DESC) + sum(delta))::bigint AS balance_after
     FROM changes, present GROUP BY transfer_id, present.balance
 )
-SELECT t.transfer_id, t.kind, t.run_id, t.thread_id, t.created_at, u.model, origin.class, origin.source, h.delta,
+SELECT t.transfer_id, t.kind, t.run_id, t.thread_id, t.created_at, u.model, origin.class, h.delta,
        h.balance_after
 FROM page JOIN history h USING (transfer_id)
      JOIN transfers t ON t.account_id = $1 AND t.transfer_id = page.transfer_id
      LEFT JOIN usage u ON u.account_id = $1 AND u.transfer_id = t.transfer_id
      LEFT JOIN LATERAL (
-         SELECT b.class, b.source FROM legs l JOIN buckets b USING (account_id, bucket_id)
+         SELECT b.class FROM legs l JOIN buckets b USING (account_id, bucket_id)
          WHERE l.account_id = $1 AND l.transfer_id = t.transfer_id AND t.kind <> 'post' LIMIT 1
      ) AS origin ON true
 ORDER BY t.transfer_id DESC

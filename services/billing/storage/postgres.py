@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.billing.domain.accounts import Account, Balance, Role
-from services.billing.domain.history import ENTRY_TYPES, Entry, Page, UsageRecord, entry_type
+from services.billing.domain.history import DESCRIPTIONS, ENTRY_TYPES, Entry, Page, UsageRecord, entry_type
 from services.billing.domain.ledger import Grant, HoldRequest, PricedCharge, refund_key
 from services.billing.domain.prices import Price, Rates, TokenUsage
 from services.billing.ports import HoldAnswer, PlacedHold
@@ -282,10 +282,11 @@ def _filter(type_filter: str | None) -> tuple[list[str], list[str] | None]:
 
 
 def _entry(row: Record) -> Entry:
+    shown_as = entry_type(row["kind"], row["class"])
     return Entry(
         number=row["transfer_id"],
-        type=entry_type(row["kind"], row["class"]),
-        description=row["model"] or row["source"] or row["kind"],
+        type=shown_as,
+        description=row["model"] or DESCRIPTIONS[shown_as],
         amount=row["delta"],
         balance_after=row["balance_after"],
         run_id=_text(row["run_id"]),

@@ -104,6 +104,8 @@ async def test_a_start_is_the_same_run_when_repeated_and_refused_with_another_bo
     first = await free_world.authorize(start)
     again = free_world.start(start.account_id, start.run_id, running=5)
     assert await free_world.authorize(again) == first
+    shouted = free_world.start(start.account_id, start.run_id.upper())
+    assert (await free_world.authorize(shouted)).hold_id == first.hold_id
     with pytest.raises(IdempotencyConflict):
         await free_world.authorize(free_world.start(start.account_id, start.run_id, model="openai/other"))
 

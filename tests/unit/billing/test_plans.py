@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.billing.domain.accounts import Account, Balance, grant_due
+from services.billing.domain.history import DESCRIPTIONS, ENTRY_TYPES
 from services.billing.domain.money import MICRO
 from services.billing.domain.plans import FREE, LOCAL, PLANS
 
@@ -73,3 +74,7 @@ def test_local_credits_are_owed_below_half_and_each_refill_has_its_own_key() -> 
     assert first.source == later.source
     assert first.expires_at is None
     assert grant_due(LOCAL_ACCOUNT, Balance(0, {"extra": half}, LOCAL.refill), LOCAL, BORN) is None
+
+
+def test_every_type_of_entry_has_a_name_to_show() -> None:
+    assert set(DESCRIPTIONS) == set(ENTRY_TYPES)
