@@ -174,7 +174,7 @@ class ProcessRunner:
         return await run.handle.run(run.timeout_s)
 
     async def _end(self, run: _Run, outcome: Outcome) -> None:
-        """Writes the end down, then tells it; where storage is away it is told at once and written when that is back."""
+        """Writes the end down, then tells it; where storage is away, tells it first and writes it when that is back."""
         now = self._clock.now()
         run.process = replace(run.process, outcome=outcome, ended_at=now)
         try:

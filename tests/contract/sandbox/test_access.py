@@ -1,0 +1,121 @@
+"""The access matrix of sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mesh.sandbox.v1 import sandbox_pb2 as pb
+
+from services.sandbox.policy import POLICY
+from tests.contract.access_matrix import Case, Kind, Things, Visibility, cases, verdict
+from tests.integration.sandbox.service import OWNER, Service, new_id
+
+KINDS: dict[str, Kind] = {
+    "Sandboxes.GetProjectSandbox": "read",
+    "Sandboxes.GetSandboxStatus": "read",
+    "Sandboxes.ListFiles": "read",
+    "Sandboxes.ReadFile": "read",
+    "Sandboxes.WriteFile": "write",
+    "Sandboxes.DeleteFile": "write",
+    "Sandboxes.UploadFile": "write",
+    "Sandboxes.ExecuteCommand": "write",
+    "SandboxInternal.EnsureSandbox": "internal",
+    "SandboxInternal.DeleteProjectSandbox": "internal",
+    "SandboxInternal.RunProcess": "internal",
+    "SandboxInternal.GetProcess": "internal",
+    "SandboxInternal.KillProcess": "internal",
+    "SandboxInternal.ReadProjectFile": "internal",
+    "SandboxInternal.ChangeProjectFile": "internal",
+    "SandboxInternal.ListProjectFiles": "internal",
+}
+
+REQUESTS: dict[str, Callable[[Things], Any]] = {
+    "Sandboxes.GetProjectSandbox": lambda things: pb.GetProjectSandboxRequest(project_id=things["project"]),
+    "Sandboxes.GetSandboxStatus": lambda things: pb.GetSandboxStatusRequest(project_id=things["project"]),
+    "Sandboxes.ListFiles": lambda things: pb.ListFilesRequest(sandbox_id=things["sandbox"], path="/workspace"),
+    "Sandboxes.ReadFile": lambda things: pb.ReadFileRequest(sandbox_id=things["sandbox"], path="f"),
+    "Sandboxes.WriteFile": lambda things: pb.WriteFileRequest(sandbox_id=things["sandbox"], path="g", content="x"),
+    "Sandboxes.DeleteFile": lambda things: pb.DeleteFileRequest(sandbox_id=things["sandbox"], path="f"),
+    "Sandboxes.UploadFile": lambda things: pb.UploadFileRequest(
+        target=pb.UploadTarget(sandbox_id=things["sandbox"], path="u")
+    ),
+    "Sandboxes.ExecuteCommand": lambda things: pb.ExecuteCommandRequest(sandbox_id=things["sandbox"], command="true"),
+    "SandboxInternal.EnsureSandbox": lambda things: pb.EnsureSandboxRequest(
+        project_id=things["project"], account_id=OWNER
+    ),
+    "SandboxInternal.DeleteProjectSandbox": lambda things: pb.DeleteProjectSandboxRequest(project_id=things["project"]),
+    "SandboxInternal.RunProcess": lambda things: pb.RunProcessRequest(
+        key=new_id(), project_id=things["project"], account_id=OWNER, command="true"
+    ),
+    "SandboxInternal.GetProcess": lambda things: pb.GetProcessRequest(key=things["key"]),
+    "SandboxInternal.KillProcess": lambda things: pb.KillProcessRequest(key=things["key"]),
+    "SandboxInternal.ReadProjectFile": lambda things: pb.ReadProjectFileRequest(
+        project_id=things["project"], account_id=OWNER, path="f"
+    ),
+    "SandboxInternal.ChangeProjectFile": lambda things: pb.ChangeProjectFileRequest(
+        project_id=things["project"], account_id=OWNER, path="g", write=pb.FileWrite()
+    ),
+    "SandboxInternal.ListProjectFiles": lambda things: pb.ListProjectFilesRequest(
+        project_id=things["project"], account_id=OWNER, path="."
+    ),
+}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def prepare(service: Service, visibility: Visibility) -> Things:
+    """A project of the owner's with a sandbox, a file and a process that ended."""
+    project, key = service.projects.make(public=visibility == "public"), new_id()
+    await service.write(project, "f", b"x")
+    await service.run(project, "true", key=key)
+    return {"project": project, "sandbox": await service.sandbox(project), "key": key}
+
+
+@pytest.mark.parametrize("case", cases([pb.DESCRIPTOR], POLICY, KINDS), ids=str)
+async def test_each_caller_gets_the_verdict_of_the_design(service: Service, case: Case) -> None:
+    things = await prepare(service, case.visibility)
+    channel = service.harness.channel(case.caller, account=OWNER)
+    assert await verdict(channel, case.method, REQUESTS[case.rpc](things)) == case.verdict
+
+
+@pytest.mark.parametrize("rpc_name", [name for name, kind in KINDS.items() if kind != "internal"])
+async def test_an_unknown_id_looks_like_a_hidden_one(service: Service, rpc_name: str) -> None:
+    """Nobody can find out by its answer whether an id exists."""
+    (method,) = {case.method for case in cases([pb.DESCRIPTOR], POLICY, KINDS) if case.rpc == rpc_name}
+    unknown = {"project": new_id(), "sandbox": new_id()}
+    assert await verdict(service.harness.channel("other"), method, REQUESTS[rpc_name](unknown)) == 404
+
+
+async def test_upload_to_a_project_needs_its_owner(service: Service) -> None:
+    private, public = service.projects.make(), service.projects.make(public=True)
+    (method,) = {case.method for case in cases([pb.DESCRIPTOR], POLICY, KINDS) if case.rpc == "Sandboxes.UploadFile"}
+    expected = {("user", private): 200, ("other", private): 404, ("user", public): 200, ("other", public): 403}
+    for (caller, project), wanted in expected.items():
+        request = pb.UploadFileRequest(target=pb.UploadTarget(project_id=project, path="u"))
+        assert await verdict(service.harness.channel(caller), method, request) == wanted
+    nowhere = pb.UploadFileRequest(target=pb.UploadTarget(project_id=new_id(), path="u"))
+    assert await verdict(service.harness.channel("user"), method, nowhere) == 404
+
+
+async def test_strangers_are_shown_nothing_that_lets_them_in(service: Service) -> None:
+    things = await prepare(service, "public")
+    for caller in ("other", "anonymous"):
+        request = pb.GetProjectSandboxRequest(project_id=things["project"])
+        shown = (await service.user(caller).GetProjectSandbox(request)).sandbox
+        assert shown.id == things["sandbox"]
+        for secret in ("pass", "vnc_preview", "sandbox_url", "token"):
+            assert not shown.HasField(secret)
+        status = await service.user(caller).GetSandboxStatus(pb.GetSandboxStatusRequest(project_id=things["project"]))
+        assert not status.HasField("error")
+
+
+async def test_answers_of_threads_are_believed_for_no_longer_than_told(service: Service) -> None:
+    """The fixture's cache lives 0 s: a project that turns private is hidden at once."""
+    things = await prepare(service, "public")
+    request = pb.ListFilesRequest(sandbox_id=things["sandbox"], path=".")
+    await service.user("other").ListFiles(request)
+    service.projects.public.discard(things["project"])
+    (method,) = {case.method for case in cases([pb.DESCRIPTOR], POLICY, KINDS) if case.rpc == "Sandboxes.ListFiles"}
+    assert await verdict(service.harness.channel("other"), method, request) == 404
