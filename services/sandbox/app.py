@@ -89,6 +89,7 @@ def local_provider(settings: Settings) -> LocalProvider:
         cgroups=settings.mesh_sandbox_cgroups,
         allow_unsafe=settings.allow_unsafe_sandbox,
         output_bytes=settings.mesh_sandbox_output_mib * MIB,
+        outputs_bytes=settings.mesh_sandbox_outputs_mib * MIB,
         reserve_bytes=settings.mesh_sandbox_reserve_mib * MIB,
     )
     homes = Homes(

@@ -70,6 +70,9 @@ class Settings(MeshSettings):
     mesh_sandbox_output_mib: int = Field(default=8, ge=1)
     """Kept output of a command; what comes after is dropped."""
 
+    mesh_sandbox_outputs_mib: int = Field(default=64, ge=0)
+    """Kept output of all ended commands of a sandbox; the oldest goes first."""
+
     mesh_sandbox_reserve_mib: int = Field(default=256, ge=0)
     """Commands are killed when the disk below MESH_DATA_DIR has less than this left."""
 

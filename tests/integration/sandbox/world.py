@@ -34,7 +34,14 @@ LIMITS = Limits(
     concurrent_commands=8,
 )
 CONFIG = EngineConfig(
-    limits=LIMITS, bwrap=None, network=False, cgroups=True, allow_unsafe=False, output_bytes=MIB, reserve_bytes=MIB
+    limits=LIMITS,
+    bwrap=None,
+    network=False,
+    cgroups=True,
+    allow_unsafe=False,
+    output_bytes=MIB,
+    outputs_bytes=8 * MIB,
+    reserve_bytes=MIB,
 )
 
 

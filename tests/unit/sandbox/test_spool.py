@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.sandbox.domain import OutputChunk
-from services.sandbox.providers.local.spool import Spool, read_finished
+from services.sandbox.providers.local.spool import Spool, make_room, read_finished
 
 
 async def joined(spool: Spool) -> list[tuple[str, bytes]]:
@@ -61,8 +62,20 @@ async def test_record_that_a_crash_cut_short_is_left_out(tmp_path: Path) -> None
         assert [chunk async for chunk in read_finished(tmp_path / "s")] == [OutputChunk("stdout", b"whole")]
 
 
-async def test_output_that_was_dropped_is_none(tmp_path: Path) -> None:
-    assert [chunk async for chunk in read_finished(tmp_path / "none")] == []
+async def test_output_that_was_dropped_is_a_mark_alone(tmp_path: Path) -> None:
+    assert [chunk async for chunk in read_finished(tmp_path / "none")] == [OutputChunk("stdout", b"", truncated=True)]
+
+
+def test_oldest_outputs_make_room_and_running_ones_stay(tmp_path: Path) -> None:
+    for age, name in enumerate(("newest", "middle", "running", "oldest")):
+        (tmp_path / name).write_bytes(bytes(100))
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    make_room(tmp_path, 400, {"running"})
+    assert len(list(tmp_path.iterdir())) == 4
+    make_room(tmp_path, 250, {"running"})
+    assert {path.name for path in tmp_path.iterdir()} == {"newest", "running"}
+    make_room(tmp_path, 0, {"running"})
+    assert {path.name for path in tmp_path.iterdir()} == {"running"}
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

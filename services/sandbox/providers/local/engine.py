@@ -61,6 +61,7 @@ class EngineConfig:
     cgroups: bool
     allow_unsafe: bool
     output_bytes: int
+    outputs_bytes: int
     reserve_bytes: int
 
 
@@ -73,6 +74,7 @@ class Engine:
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="bwrap")
         self._groups: Group | None = None
         self._launcher: Launcher | None = None
+        self._limited: set[str] = set()
         self._level = Level.NONE
         self._become = Become()
         self.isolation = Isolation(Level.NONE, "the self-test has not run")
@@ -114,6 +116,7 @@ class Engine:
 
     async def release(self, sandbox_id: str) -> None:
         """Removes a sandbox's group; nothing may run in it."""
+        self._limited.discard(sandbox_id)
         if self._groups is not None:
             await asyncio.to_thread(self._groups.child(sandbox_id).remove)
 
@@ -182,7 +185,12 @@ class Engine:
         if self._groups is None:
             return None
         outer = self._groups.child(sandbox)
-        return await asyncio.to_thread(_limited_child, outer, command, limits)
+        if sandbox not in self._limited:
+            await asyncio.to_thread(_make_limited, outer, limits)
+            self._limited.add(sandbox)
+        inner = outer.child(command)
+        inner.make()  # a few microseconds each
+        return inner
 
     async def _launch(
         self, launcher: Launcher, home: Home, spool: Spool, command: str, cwd: str, group: Group | None
@@ -210,12 +218,9 @@ def _own_groups(name: str, limits: Limits) -> Group | None:
     return groups
 
 
-def _limited_child(outer: Group, command: str, limits: Limits) -> Group:
-    outer.make()
-    outer.limit(limits)
-    inner = outer.child(command)
-    inner.make()
-    return inner
+def _make_limited(group: Group, limits: Limits) -> None:
+    group.make()
+    group.limit(limits)
 
 
 def _abandon(starting: Future[Launched]) -> None:

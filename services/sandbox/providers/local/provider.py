@@ -24,7 +24,7 @@ from services.sandbox.providers.local.files import LocalFiles
 from services.sandbox.providers.local.gauge import Gauge, descendants
 from services.sandbox.providers.local.handles import LocalOpenFile, LocalStagedFile
 from services.sandbox.providers.local.homes import Home, Homes
-from services.sandbox.providers.local.spool import read_finished
+from services.sandbox.providers.local.spool import make_room, read_finished
 from services.sandbox.providers.local.tree import Tree, adopt_orphans
 
 WATCH_S = 0.25
@@ -110,8 +110,10 @@ class LocalProvider:
     async def start_process(self, sandbox_id: str, process_id: str, spec: ProcessSpec) -> LocalProcess:
         """Starts a command in its own bubblewrap."""
         live = await self._held(sandbox_id)
+        outputs = live.home.path / "output"
         async with live.changing:
             try:
+                await asyncio.to_thread(make_room, outputs, self._config.outputs_bytes, tuple(live.trees))
                 tree = await self._engine.start(live.home, process_id, spec.command, absolute(spec.cwd))
             except OSError as failure:
                 raise Unavailable(f"The command could not be started: {failure.strerror}") from failure

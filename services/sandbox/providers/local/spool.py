@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from pathlib import Path
 
 from services.sandbox.domain import OutputChunk
@@ -77,11 +77,24 @@ class Spool:
         self._grew = asyncio.Event()
 
 
+def make_room(directory: Path, most_bytes: int, running: Container[str]) -> None:
+    """Removes the oldest spools of a directory, but none of what is running, until they take no more than that."""
+    spools = sorted(((path.stat(), path) for path in directory.iterdir()), key=lambda spool: spool[0].st_mtime_ns)
+    total = sum(info.st_size for info, _ in spools)
+    for info, path in spools:
+        if total <= most_bytes:
+            return
+        if path.name not in running:
+            path.unlink()
+            total -= info.st_size
+
+
 async def read_finished(path: Path) -> AsyncIterator[OutputChunk]:
-    """The output of a process that ended, also under an earlier service. Nothing where the file was removed."""
+    """The output of a process that ended, also under an earlier service; the mark alone where it was removed."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
+        yield OutputChunk("stdout", b"", truncated=True)
         return
     try:
         size, offset, before = os.fstat(file).st_size, 0, -1

@@ -478,7 +478,7 @@ class SandboxInternalServicer:
 
     def EnsureSandbox(self, request, context):
         """The project's sandbox, made and started if need be. tools, gateway. Idempotent.
-        Fails with ISOLATION_UNAVAILABLE.
+        Fails with ISOLATION_UNAVAILABLE; SANDBOX_NOT_FOUND where the project is deleted or another account's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -493,7 +493,8 @@ class SandboxInternalServicer:
 
     def RunProcess(self, request, context):
         """Starts the command of a key, or attaches to it, and streams its output from the start, then its end. A lost caller
-        does not stop it. tools. Idempotent by key.
+        does not stop it. Makes the project's sandbox if need be, as do the calls about its files below. tools. Idempotent
+        by key.
         Fails with SANDBOX_NOT_FOUND, PROCESS_CONFLICT, TOO_MANY_PROCESSES, ISOLATION_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

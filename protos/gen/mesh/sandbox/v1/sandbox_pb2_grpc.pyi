@@ -207,13 +207,14 @@ class SandboxInternalStub:
     def __new__(cls, channel: _aio.Channel) -> SandboxInternalAsyncStub: ...
     EnsureSandbox: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.EnsureSandboxRequest, _sandbox_pb2.EnsureSandboxResponse]
     """The project's sandbox, made and started if need be. tools, gateway. Idempotent.
-    Fails with ISOLATION_UNAVAILABLE.
+    Fails with ISOLATION_UNAVAILABLE; SANDBOX_NOT_FOUND where the project is deleted or another account's.
     """
     DeleteProjectSandbox: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.DeleteProjectSandboxRequest, _sandbox_pb2.DeleteProjectSandboxResponse]
     """Kills what runs, deletes the workspace. threads. Idempotent; an unknown project is OK."""
     RunProcess: _grpc.UnaryStreamMultiCallable[_sandbox_pb2.RunProcessRequest, _sandbox_pb2.RunProcessResponse]
     """Starts the command of a key, or attaches to it, and streams its output from the start, then its end. A lost caller
-    does not stop it. tools. Idempotent by key.
+    does not stop it. Makes the project's sandbox if need be, as do the calls about its files below. tools. Idempotent
+    by key.
     Fails with SANDBOX_NOT_FOUND, PROCESS_CONFLICT, TOO_MANY_PROCESSES, ISOLATION_UNAVAILABLE.
     """
     GetProcess: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.GetProcessRequest, _sandbox_pb2.GetProcessResponse]
@@ -236,13 +237,14 @@ class SandboxInternalAsyncStub(SandboxInternalStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     EnsureSandbox: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.EnsureSandboxRequest, _sandbox_pb2.EnsureSandboxResponse]  # type: ignore[assignment]
     """The project's sandbox, made and started if need be. tools, gateway. Idempotent.
-    Fails with ISOLATION_UNAVAILABLE.
+    Fails with ISOLATION_UNAVAILABLE; SANDBOX_NOT_FOUND where the project is deleted or another account's.
     """
     DeleteProjectSandbox: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.DeleteProjectSandboxRequest, _sandbox_pb2.DeleteProjectSandboxResponse]  # type: ignore[assignment]
     """Kills what runs, deletes the workspace. threads. Idempotent; an unknown project is OK."""
     RunProcess: _aio.UnaryStreamMultiCallable[_sandbox_pb2.RunProcessRequest, _sandbox_pb2.RunProcessResponse]  # type: ignore[assignment]
     """Starts the command of a key, or attaches to it, and streams its output from the start, then its end. A lost caller
-    does not stop it. tools. Idempotent by key.
+    does not stop it. Makes the project's sandbox if need be, as do the calls about its files below. tools. Idempotent
+    by key.
     Fails with SANDBOX_NOT_FOUND, PROCESS_CONFLICT, TOO_MANY_PROCESSES, ISOLATION_UNAVAILABLE.
     """
     GetProcess: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.GetProcessRequest, _sandbox_pb2.GetProcessResponse]  # type: ignore[assignment]
@@ -268,7 +270,7 @@ class SandboxInternalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sandbox_pb2.EnsureSandboxResponse, _abc.Awaitable[_sandbox_pb2.EnsureSandboxResponse]]:
         """The project's sandbox, made and started if need be. tools, gateway. Idempotent.
-        Fails with ISOLATION_UNAVAILABLE.
+        Fails with ISOLATION_UNAVAILABLE; SANDBOX_NOT_FOUND where the project is deleted or another account's.
         """
 
     @_abc_1.abstractmethod
@@ -286,7 +288,8 @@ class SandboxInternalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_sandbox_pb2.RunProcessResponse], _abc.AsyncIterator[_sandbox_pb2.RunProcessResponse]]:
         """Starts the command of a key, or attaches to it, and streams its output from the start, then its end. A lost caller
-        does not stop it. tools. Idempotent by key.
+        does not stop it. Makes the project's sandbox if need be, as do the calls about its files below. tools. Idempotent
+        by key.
         Fails with SANDBOX_NOT_FOUND, PROCESS_CONFLICT, TOO_MANY_PROCESSES, ISOLATION_UNAVAILABLE.
         """
 
