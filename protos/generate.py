@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import filecmp
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -93,8 +92,14 @@ def describe(sources: list[str], validate: Path, target: Path) -> None:
     """One descriptor set of all our protos and their imports, with comments."""
     with tempfile.TemporaryDirectory() as scratch:
         common = Path(scratch) / "common.binpb"
-        imports = ["google/api/annotations.proto", "google/api/httpbody.proto", "google/protobuf/timestamp.proto",
-                   "google/protobuf/duration.proto", "google/rpc/status.proto", "google/rpc/error_details.proto"]
+        imports = [
+            "google/api/annotations.proto",
+            "google/api/httpbody.proto",
+            "google/protobuf/timestamp.proto",
+            "google/protobuf/duration.proto",
+            "google/rpc/status.proto",
+            "google/rpc/error_details.proto",
+        ]
         run_protoc(f"-I{COMMON}", f"-I{WELL_KNOWN}", "--include_imports", f"--descriptor_set_out={common}", *imports)
         merged = descriptor_pb2.FileDescriptorSet.FromString(common.read_bytes())
         known = {file.name for file in merged.file}
@@ -104,18 +109,30 @@ def describe(sources: list[str], validate: Path, target: Path) -> None:
         imported = Path(scratch) / "imports.binpb"
         imported.write_bytes(merged.SerializeToString())
         ours = Path(scratch) / "ours.binpb"
-        run_protoc(f"-I{ROOT}", f"--descriptor_set_in={imported}", "--include_imports", "--include_source_info",
-                   f"--descriptor_set_out={ours}", *sources)
+        run_protoc(
+            f"-I{ROOT}",
+            f"--descriptor_set_in={imported}",
+            "--include_imports",
+            "--include_source_info",
+            f"--descriptor_set_out={ours}",
+            *sources,
+        )
         shutil.copy(ours, target)
 
 
 def differences(left: Path, right: Path) -> list[str]:
     """Files that differ between two trees, by relative path."""
-    names = {p.relative_to(tree) for tree in (left, right) for p in tree.rglob("*")
-             if p.is_file() and "__pycache__" not in p.parts}
+    names = {
+        p.relative_to(tree)
+        for tree in (left, right)
+        for p in tree.rglob("*")
+        if p.is_file() and "__pycache__" not in p.parts
+    }
     return sorted(
-        str(name) for name in names
-        if not (left / name).exists() or not (right / name).exists()
+        str(name)
+        for name in names
+        if not (left / name).exists()
+        or not (right / name).exists()
         or not filecmp.cmp(left / name, right / name, shallow=False)
     )
 

@@ -1,6 +1,11 @@
 """Offers the fixtures of `tests.support` to every test."""
 
+import os
+
 import structlog
+
+# A fork by a library (the embedded Postgres, as root) must not run gRPC's handlers: the child may crash in them.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 from tests.support.fixtures import (
     database_url,

@@ -34,6 +34,7 @@ from services.agent.storage.postgres.leases import PostgresLeases
 from services.agent.storage.postgres.outbox import PostgresOutbox
 from services.agent.storage.postgres.ownership import PostgresOwnership
 from services.agent.storage.postgres.runs import PostgresRuns
+from services.agent.stream.announce import EndAnnouncer
 from services.agent.stream.hints import Hints
 from services.agent.stream.hub import Hub
 from services.agent.stream.publisher import RunPublisher
@@ -139,6 +140,7 @@ def _coordinator(shared: Shared) -> StatelessCoordinator:
         models=shared.models,
         context=ContextManager(shared.threads, PromptManager()),
         hints=shared.hints,
+        announce=EndAnnouncer(shared.wire),
         publisher=publisher,
         mark=shared.marks,
         new_id=uuid4,
@@ -164,7 +166,7 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
     store = PostgresRuns(shared.database)
     see = SeeRun(store, shared.threads)
     runs = ListRuns(store, see)
-    stop = StopRun(store, see, shared.hints, clock.now)
+    stop = StopRun(store, see, shared.hints, EndAnnouncer(shared.wire), clock.now)
     inline = executes if not settings.use_stateless_pipeline else None
 
     def adopt(run: Run, spec: RunSpec) -> None:

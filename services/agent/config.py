@@ -42,9 +42,6 @@ class Settings(MeshSettings):
     mesh_loop_stall_s: float = 30.0
     """Seconds without progress of a worker's event loop after which its runs are given up to others."""
 
-    mesh_stream_ttl_s: float = 600.0
-    """Seconds for which live events are kept in Redis after their run; later viewers are served from Postgres."""
-
     mesh_retention_days: float = 30.0
     """Days for which journals, events and delivered outbox rows of ended runs are kept."""
 

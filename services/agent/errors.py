@@ -37,9 +37,9 @@ class ReadOnlyProject(PermissionDenied):
     reason = "READ_ONLY_PROJECT"
 
 
-class Fenced(Exception):  # noqa: N818 -- a state, not an error: somebody else owns the run
+class Fenced(Exception):
     """The run is not this owner's any more: write nothing, stop."""
 
 
-class StopRequested(Exception):  # noqa: N818 -- a state, not an error
+class StopRequested(Exception):
     """The run was asked to stop: begin nothing."""

@@ -333,6 +333,13 @@ class Publisher(Protocol):
         """Waits, briefly, until what was shown is out."""
 
 
+class AnnounceEnd(Protocol):
+    """Tells live viewers of a terminal that its run's owner did not write."""
+
+    async def __call__(self, run_id: UUID, epoch: int, payload: bytes) -> None:
+        """The terminal, `<epoch>-1`, as it is stored. May be lost: viewers find it in Postgres, later."""
+
+
 class Hints(Protocol):
     """Loss-tolerated wake-ups."""
 

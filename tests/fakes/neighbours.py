@@ -1,4 +1,4 @@
-"""threads, billing and tools as the agent meets them, in memory: real servicers behind a real server, with an effect log."""
+"""threads, billing and tools as the agent meets them, in memory: servicers behind a real server, and what they did."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ class FakeThreads(threads_pb2_grpc.ThreadsInternalServicer):
     async def LoadContext(self, request: Any, context: Any) -> threads_pb2.LoadContextResponse:
         self._here()
         rows = [row for row in self.rows.get(request.thread_id, {}).values() if row.turn <= request.turn]
-        return threads_pb2.LoadContextResponse(messages=sorted(rows, key=lambda row: row.turn))
+        rows.sort(key=lambda row: row.turn)
+        return threads_pb2.LoadContextResponse(messages=rows)
 
     async def CheckAccess(self, request: Any, context: Any) -> threads_pb2.CheckAccessResponse:
         owner = self.owners.get(request.thread_id, ("", ""))[0]

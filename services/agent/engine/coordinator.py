@@ -131,8 +131,10 @@ class StatelessCoordinator:
         at_ms = round(self._parts.now().timestamp() * 1000)
         event = encode_event(endings.terminal(endings.POISON), fence.epoch + 1, 1, at_ms, durable=True)
         owed = Owed("charges", encode_charges(fence.account_id, fence.run_id, thread_id, [], release=True))
-        if await self._parts.ownership.end_poisoned(fence, endings.POISON, Stamped(1, event.SerializeToString()), owed):
+        payload = event.SerializeToString()
+        if await self._parts.ownership.end_poisoned(fence, endings.POISON, Stamped(1, payload), owed):
             log.error("run.poisoned", run_id=str(fence.run_id))
+            await self._parts.announce(fence.run_id, fence.epoch + 1, payload)
             await self._parts.hints.work()
 
     def _begin(self, claim: Claim) -> None:

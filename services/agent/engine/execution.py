@@ -24,6 +24,7 @@ from services.agent.engine.state import RunState
 from services.agent.errors import Fenced
 from services.agent.llm.registry import ModelRegistry
 from services.agent.ports import (
+    AnnounceEnd,
     Billing,
     Fence,
     Hints,
@@ -53,6 +54,7 @@ class Parts:
     models: ModelRegistry
     context: ContextManager
     hints: Hints
+    announce: AnnounceEnd
     publisher: Callable[[Claim, Supervisor, Callable[[], None]], Publisher]
     mark: Callable[[Iterable[tuple[UUID, int]]], None]
     new_id: Callable[[], UUID]

@@ -14,7 +14,7 @@ from typing import Literal
 Reason = Literal["user", "deadline", "deleted", "drain"]
 
 
-class Interrupted(Exception):  # noqa: N818 -- a state, not an error
+class Interrupted(Exception):
     """Waiting was cut short."""
 
     def __init__(self, reason: Reason) -> None:

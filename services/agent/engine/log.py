@@ -61,10 +61,10 @@ class RunLog:
         owed = [self._charges(wasted, release=False)] if wasted else []
         await self._write(lambda w: self._journal.begin_step(self._fence, step, input_hash, w), events, owed)
 
-    async def begin_calls(self, calls: Sequence[CallRecord]) -> None:
+    async def begin_calls(self, calls: Sequence[CallRecord], events: Sequence[RunEvent]) -> None:
         """INTENT of tool calls. Raises StopRequested, Fenced."""
         await self._fresh()
-        await self._write(lambda w: self._journal.begin_calls(self._fence, calls, w), (), [])
+        await self._write(lambda w: self._journal.begin_calls(self._fence, calls, w), events, [])
 
     async def finish_step(
         self,

@@ -41,7 +41,7 @@ MAX_ATTEMPTS: Final = 3
 """Calls of a model for one step, when what failed may succeed later."""
 
 
-class Failed(Exception):  # noqa: N818 -- carries a failure out of the step's task group
+class Failed(Exception):
     """A call of the model failed before any tool had begun."""
 
     def __init__(self, error: ModelError, answer: Answer) -> None:
@@ -120,14 +120,12 @@ class StepRunner:
             step, epoch=self._claim.epoch, held=state.purse.held, hold_ordinal=state.purse.ordinal, state="started"
         )
         digest = hashlib.sha256(orjson.dumps([request.model, request.messages, request.tools])).digest()
-        await self._log.begin_step(step, digest, events, wasted)
         self._log.emit(Thinking(step.step_no, "Thinking"))
         self._log.emit(ContextUsage(prompt_tokens, len(request.messages)))
-        self._log.emit(
-            ModelCallStarted(
-                str(edge_id(step, "start")), str(step.llm_response_id), step.step_no - 1, self._claim.run.model
-            )
+        asked = ModelCallStarted(
+            str(edge_id(step, "start")), str(step.llm_response_id), step.step_no - 1, self._claim.run.model
         )
+        await self._log.begin_step(step, digest, [*events, asked], wasted)
         return step
 
     async def _attempt(self, step: StepRecord, request: ModelRequest) -> CompletedStep:

@@ -50,6 +50,25 @@ class Execution:
     dropped: bool = False
 
 
+class Shown:
+    """How much of a call's output viewers have: each attachment tells it from the start."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+        self._at = 0
+
+    def rewind(self) -> None:
+        """A new attachment begins."""
+        self._at = 0
+
+    def fresh(self, text: str) -> str:
+        """The part of a piece that was not shown yet."""
+        start, self._at = self._at, self._at + len(text)
+        known = max(self._shown - start, 0)
+        self._shown = max(self._shown, self._at)
+        return text[known:]
+
+
 class ToolManager:
     """One step's calls, in the step's task group."""
 
@@ -151,11 +170,6 @@ class ToolManager:
         if not known and not await self._intend(execution):
             return
         execution.begun = True
-        self._log.emit(
-            ToolStarted(
-                str(self._status_id(record, "tool_started")), record.tool_call_id, record.function_name, record.ordinal
-            )
-        )
         try:
             async with self._interrupt.scope():
                 execution.outcome = await self._outcome(record)
@@ -173,7 +187,7 @@ class ToolManager:
             return False
         try:
             self._interrupt.check()
-            await self._log.begin_calls([execution.record])
+            await self._log.begin_calls([execution.record], [self._started(execution.record)])
         except StopRequested:
             self._interrupt.trigger("user")
         except Interrupted as cut:
@@ -188,9 +202,10 @@ class ToolManager:
     async def _outcome(self, record: CallRecord) -> ToolOutcome:
         """Attaches to the execution until it is over; again when tools goes away meanwhile."""
         pause = 0.1
+        shown = Shown()
         while True:
             try:
-                return await self._attach(record)
+                return await self._attach(record, shown)
             except Unavailable as away:
                 logger.warning("tool.attach_again", key=self._key(record), reason=away.reason, retry_in_s=pause)
                 await asyncio.sleep(pause)
@@ -200,7 +215,7 @@ class ToolManager:
                     raise Fenced from refused
                 return ToolOutcome(False, "null", refused.message, "failed")
 
-    async def _attach(self, record: CallRecord) -> ToolOutcome:
+    async def _attach(self, record: CallRecord, shown: Shown) -> ToolOutcome:
         run = self._claim.run
         request = ToolCallRequest(
             self._key(record),
@@ -214,11 +229,13 @@ class ToolManager:
         )
         scopes = self._claim.spec.scopes
         with acting_for(str(run.account_id), run_id=str(run.run_id), epoch=run.epoch, scopes=scopes):
+            shown.rewind()
             async with aclosing(self._tools.execute(request)) as parts:
                 async for part in parts:
                     if isinstance(part, ToolOutcome):
                         return part
-                    self._log.emit(ToolOutputChunk(record.tool_call_id, record.function_name, clean(part)))
+                    if fresh := shown.fresh(part):
+                        self._log.emit(ToolOutputChunk(record.tool_call_id, record.function_name, clean(fresh)))
         raise Unavailable("The tool's output ended without a result")
 
     async def _cancel(self, record: CallRecord) -> None:
@@ -287,6 +304,10 @@ class ToolManager:
             ToolFinished(str(done_id), *common, outcome.success, str(record.message_id), record.terminating),
         ]
         return events, rows
+
+    def _started(self, record: CallRecord) -> ToolStarted:
+        message_id = str(self._status_id(record, "tool_started"))
+        return ToolStarted(message_id, record.tool_call_id, record.function_name, record.ordinal)
 
     @staticmethod
     def _status_id(record: CallRecord, status_type: str) -> UUID:

@@ -48,7 +48,7 @@ class Entry(NamedTuple):
     """Its last event is the run's last."""
 
 
-class WireDown(Exception):  # noqa: N818 -- a state, not an error
+class WireDown(Exception):
     """Redis is away, or does not answer in time."""
 
 

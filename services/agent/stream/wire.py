@@ -25,7 +25,7 @@ _PATIENCE_S = 2.0
 _AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "MISCONF")
 
 
-class Refused(Exception):  # noqa: N818 -- an answer
+class Refused(Exception):
     """Redis answered with an error; the text is its own."""
 
 

@@ -11,17 +11,20 @@ from services.agent.codec.rows import encode_charges
 from services.agent.domain.events import RunEnded
 from services.agent.domain.run import Run
 from services.agent.errors import ReadOnlyProject
-from services.agent.ports import Hints, Owed, RunStore, Stamped
+from services.agent.ports import AnnounceEnd, Hints, Owed, RunStore, Stamped
 from services.agent.use_cases.see_run import SeeRun
 
 
 class StopRun:
     """A queued run ends in the same statement; a running one is ended by its owner."""
 
-    def __init__(self, store: RunStore, see: SeeRun, hints: Hints, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: RunStore, see: SeeRun, hints: Hints, announce: AnnounceEnd, now: Callable[[], datetime]
+    ) -> None:
         self._store = store
         self._see = see
         self._hints = hints
+        self._announce = announce
         self._now = now
 
     async def __call__(self, account_id: UUID, run_id: UUID) -> Run:
@@ -49,5 +52,9 @@ class StopRun:
         stopped = await self._store.request_stop(
             run.run_id, reason, Stamped(1, event.SerializeToString()), Owed("charges", release)
         )
-        await self._hints.stop(run.run_id)
+        if stopped is not None and stopped.status == "stopped":
+            await self._announce(run.run_id, stopped.epoch, event.SerializeToString())
+            await self._hints.work()
+        else:
+            await self._hints.stop(run.run_id)
         return stopped or run

@@ -17,7 +17,7 @@ class InvalidBody(InvalidArgument):
     reason = "INVALID_BODY"
 
 
-class BodyTooLarge(MeshError):  # noqa: N818 -- a case of its kit class, as the others
+class BodyTooLarge(MeshError):
     """More than may be sent at once."""
 
     code = InvalidArgument.code

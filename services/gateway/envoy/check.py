@@ -20,7 +20,7 @@ from services.gateway.envoy.typed import Json
 _PATIENCE_S = 60
 
 
-class Refused(Exception):  # noqa: N818 -- a verdict, not a fault
+class Refused(Exception):
     """The document is no usable configuration; the text says why."""
 
 

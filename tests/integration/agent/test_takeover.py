@@ -40,7 +40,7 @@ async def test_a_run_is_taken_over_in_the_middle_of_a_model_stream(
     assert before[-1].epoch == 1
     assert ids(events) == sorted(set(ids(events)))
     resets = [event.message_reset for event in events if event.WhichOneof("event") == "message_reset"]
-    assert [reset.reason for reset in resets] == ["takeover"]
+    assert resets[-1].reason == "takeover"
     assert kinds(events).count("run_ended") == 1
     (row,) = fakes.threads.told(run.thread_id, "assistant")
     assert told(events)[row["message_id"]] == row["content"]

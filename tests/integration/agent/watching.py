@@ -82,7 +82,7 @@ def environment(settings: Settings) -> dict[str, str]:
 @asynccontextmanager
 async def worker_process(settings: Settings, log: Any = subprocess.DEVNULL) -> AsyncIterator[subprocess.Popen[bytes]]:
     """A worker in a process of its own, to be killed."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: ASYNC220 -- a moment, in a test
         [sys.executable, "-m", "services.agent", "worker"],
         env={**os.environ, **environment(settings), "MESH_LISTEN": "127.0.0.1:0"},
         stdout=log,
