@@ -45,7 +45,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._select(0)
 
 
-class TakenOver(Exception):  # noqa: N818 -- a fault, not an error
+class TakenOver(Exception):
     """The owner died here."""
 
 
