@@ -229,7 +229,7 @@ async def test_a_public_project_may_be_read_by_anybody_and_written_by_nobody_els
         ("GET", "/threads?limit=x", 400),
         ("PUT", "/threads", 404),
         ("POST", "/agent/start", 400),
-        ("GET", f"/threads/{uuid4()}", 404),
+        ("GET", "/threads/6b1f6f0e-4c1e-4f5e-9a55-0a0a0a0a0a0a", 404),
     ],
 )
 async def test_errors_have_one_shape_whoever_refuses(
