@@ -74,8 +74,8 @@ async def own_process(database_url: str, place: Path) -> AsyncIterator[tuple[sub
         yield process, rpc.SandboxInternalStub(channel)
         await channel.close(None)
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        await asyncio.to_thread(process.communicate, timeout=20)
 
 
 def _spawn(environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -167,9 +167,10 @@ async def test_files_past_the_quota_end_the_command_and_say_why(service: Service
     assert ran.end.state == "killed"
     assert "bytes" in ran.end.message
     assert (await refusal(service.write(project, "more", bytes(1024)))).reason == "QUOTA_EXCEEDED"
-    request = pb.ChangeProjectFileRequest(project_id=project, account_id=OWNER, path="f1", delete=pb.FileDelete())
-    for number in range(1, 4):
-        request.path = f"f{number}"
+    listing = pb.ListProjectFilesRequest(project_id=project, account_id=OWNER, path=".")
+    request = pb.ChangeProjectFileRequest(project_id=project, account_id=OWNER, delete=pb.FileDelete())
+    for file in (await service.tools.ListProjectFiles(listing)).files:
+        request.path = file.path
         await service.tools.ChangeProjectFile(request)
     await service.write(project, "more", bytes(1024))
 

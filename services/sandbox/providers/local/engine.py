@@ -87,7 +87,7 @@ class Engine:
         missing = await self._settle()
         if self._launcher is None and self._config.allow_unsafe:
             self._launcher = Launcher(Unconfined(), shell(), Level.NONE, self._config.limits)
-            self._groups = None
+            self._drop_groups()
         unsafe = bool(missing) and self._config.allow_unsafe
         level = self._level
         self.isolation = Isolation(level, missing, unsafe, HOLES[level])
@@ -95,8 +95,7 @@ class Engine:
     def close(self) -> None:
         """Removes what was made to limit commands."""
         self._starter.shutdown()
-        if self._groups is not None:
-            self._groups.remove()
+        self._drop_groups()
 
     @property
     def counts_memory(self) -> bool:
@@ -120,6 +119,11 @@ class Engine:
         if self._groups is not None:
             await asyncio.to_thread(self._groups.child(sandbox_id).remove)
 
+    def _drop_groups(self) -> None:
+        if self._groups is not None:
+            self._groups.remove()
+            self._groups = None
+
     async def _settle(self) -> str:
         """Takes the first level that holds; what is missing where none does."""
         if self._homes.as_root and not reachable_by_all(self._homes.root / "homes"):
@@ -141,9 +145,8 @@ class Engine:
 
     async def _try(self, bwrap: Path, level: Level) -> str:
         """Tests a level and takes it if commands start at all."""
-        if level is not Level.CGROUP and self._groups is not None:
-            self._groups.remove()
-            self._groups = None
+        if level is not Level.CGROUP:
+            self._drop_groups()
         verdict = await self._self_test(self._confined(bwrap, level, selftest.small(self._config.limits)))
         if verdict.missing:
             log.warning("sandbox.level_does_not_hold", level=level, missing=verdict.missing)
@@ -214,6 +217,8 @@ def _own_groups(name: str, limits: Limits) -> Group | None:
         name, limits, mountinfo=Path("/proc/self/mountinfo").read_text(), own=Path("/proc/self/cgroup").read_text()
     )
     for left_over in groups.children() if groups is not None else ():
+        for command in left_over.children():
+            command.kill()
         left_over.remove()
     return groups
 
