@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from services.kit.errors import Unavailable
 from services.kit.logging import get_logger
 from services.sandbox.domain import Isolation, Level, Limits, Outcome, ProcessState
 from services.sandbox.errors import IsolationUnavailable
@@ -111,7 +112,8 @@ class Engine:
         try:
             return await self._launch(self._launcher, home, spool, command, cwd, group)
         except LaunchError as failed:
-            raise IsolationUnavailable.of(str(failed)) from None
+            log.error("sandbox.launch_failed", sandbox_id=home.sandbox_id, said=str(failed))  # noqa: TRY400 -- its words say all
+            raise Unavailable("The command could not be started") from None
 
     async def release(self, sandbox_id: str) -> None:
         """Removes a sandbox's group; nothing may run in it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from services.kit.errors import Unavailable
 from services.sandbox.domain import Collision, Stored
 from services.sandbox.errors import QuotaExceeded
 from services.sandbox.ports import Parts
@@ -35,7 +36,10 @@ class LocalStagedFile:
 
     async def write(self, data: bytes) -> None:
         """Adds bytes."""
-        await asyncio.to_thread(self._staged.write, data)
+        try:
+            await asyncio.to_thread(self._staged.write, data)
+        except OSError as failure:
+            raise Unavailable("The file could not be stored: the host's disk is full or broken") from failure
 
     async def commit(self, parts: Parts, *, mode: int, collision: Collision) -> Stored:
         """Puts the file in its place, if it still fits."""

@@ -23,7 +23,7 @@ from services.sandbox.providers.local.engine import Engine, EngineConfig
 from services.sandbox.providers.local.files import LocalFiles
 from services.sandbox.providers.local.gauge import Gauge, descendants
 from services.sandbox.providers.local.handles import LocalOpenFile, LocalStagedFile
-from services.sandbox.providers.local.homes import Home, Homes
+from services.sandbox.providers.local.homes import Home, Homes, UidsExhaustedError
 from services.sandbox.providers.local.spool import make_room, read_finished
 from services.sandbox.providers.local.tree import Tree, adopt_orphans
 
@@ -86,7 +86,10 @@ class LocalProvider:
         """Makes the home. A sandbox without commands costs nothing else."""
         if not self.isolation.usable:
             raise IsolationUnavailable.of(self.isolation.missing)
-        await asyncio.to_thread(self._homes.make, sandbox_id)
+        try:
+            await asyncio.to_thread(self._homes.make, sandbox_id)
+        except (OSError, UidsExhaustedError) as failure:
+            raise Unavailable("No further sandbox can be made on this machine") from failure
 
     async def stop(self, sandbox_id: str) -> None:
         """Kills what runs and lets go of the rest."""
