@@ -46,7 +46,7 @@ class MeshError(Exception):
     """
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
-    http_status: ClassVar[int] = 500
+    http_status: int = 500
     reason: str = "INTERNAL_ERROR"
     domain: str | None = None
     default_message: ClassVar[str] = "Something went wrong on our side"
@@ -313,7 +313,7 @@ def from_rpc(failed: grpc.aio.AioRpcError) -> MeshError:
     params = detail["params"]
     violations = [FieldViolation(v["field"], v["description"]) for v in params.pop("violations", ())]
     retry = trailers.get(RETRY_KEY)
-    return cls(
+    error = cls(
         detail["message"],
         params=params,
         violations=violations,
@@ -321,6 +321,8 @@ def from_rpc(failed: grpc.aio.AioRpcError) -> MeshError:
         reason=detail["error_code"],
         domain=_domain(packed),
     )
+    error.http_status = int(str(trailers.get(STATUS_KEY, cls.http_status)))
+    return error
 
 
 def _domain(packed: bytes) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from services.kit.context import ANONYMOUS, CallContext, Caller, enter
 from services.kit.policy import Rule
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+_REST_S = 1.0
 
 
 @dataclass(slots=True)
@@ -39,6 +42,17 @@ class Call:
     reason: str = ""
     messages_in: int = 0
     messages_out: int = 0
+    incoming: AsyncIterator[Any] | None = None
+    """The messages themselves, where `streams_in`."""
+
+    async def read_rest(self) -> None:
+        """Lets the caller finish what it is sending, briefly: a refusal that overtakes it would be lost on its way."""
+        if self.incoming is None:
+            return
+        with suppress(TimeoutError, grpc.RpcError):
+            async with asyncio.timeout(_REST_S):
+                async for _ in self.incoming:
+                    self.messages_in += 1
 
 
 Proceed = Callable[[Call], Awaitable[Any]]
@@ -65,6 +79,7 @@ def adapt(
         metadata = dict(context.invocation_metadata() or ())
         call = Call(method, rule, request, context, metadata, streams_in, streams_out)
         if streams_in:
+            call.incoming = request
             call.request = _counted(call, request)
         else:
             call.messages_in = 1

@@ -37,6 +37,7 @@ class Errors:
             log.exception("rpc.failed", method=call.method, request_id=call.request_id)
             error = Internal()
         call.code, call.reason = error.code.name, error.reason
+        await call.read_rest()
         return await call.context.abort(error.code, error.message, self._trailers(call, error))
 
     def _trailers(self, call: Call, error: MeshError) -> tuple[tuple[str, str | bytes], ...]:

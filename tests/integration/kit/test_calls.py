@@ -117,6 +117,18 @@ def _with_token(harness: Harness, token: str) -> EchoStub:
     return EchoStub(open_as(harness.address, token))
 
 
+async def test_a_refusal_is_not_lost_while_its_caller_still_sends(harness: Harness) -> None:
+    stub = EchoStub(harness.channel("anonymous"))
+
+    async def refused() -> None:
+        with pytest.raises(Unauthenticated):
+            await stub.Into(_requests(*[GOOD] * 20))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(100):
+            group.create_task(refused())
+
+
 @KINDS
 async def test_each_kind_is_cancelled_with_its_caller(harness: Harness, echo: Echo, kind: str) -> None:
     started = asyncio.Event()
