@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -25,6 +25,8 @@ from services.kit.errors import Unavailable
 from services.kit.tasks import Supervisor
 
 log = structlog.get_logger()
+
+CLAIMED_AT_ONCE: Final = 16
 
 
 class Listening(Protocol):
