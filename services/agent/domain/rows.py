@@ -40,11 +40,13 @@ class Charge:
 
 
 def parse(text: str) -> Any:
-    """A JSON value, or the text itself where it is none."""
+    """A JSON value, or the text itself where it is none that can be written again: NaN, halves of characters."""
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
         return text
+    return value
 
 
 def user_row(message_id: UUID, text: str) -> MessageRow:

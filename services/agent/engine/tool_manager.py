@@ -12,7 +12,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
-import orjson
 import structlog
 
 from services.agent.domain.events import (
@@ -24,7 +23,7 @@ from services.agent.domain.events import (
     ToolStarted,
 )
 from services.agent.domain.journal import CallRecord, StepRecord
-from services.agent.domain.rows import MessageRow, status_row, tool_row
+from services.agent.domain.rows import MessageRow, parse, status_row, tool_row
 from services.agent.engine.conversation import call_key
 from services.agent.engine.interrupt import Interrupted
 from services.agent.engine.response_processor import Answer, Call, clean
@@ -320,7 +319,7 @@ class ToolManager:
 
 def content_of(outcome: ToolOutcome) -> str:
     """What the model is shown of an outcome."""
-    value = orjson.loads(outcome.output_json or "null")
+    value = parse(outcome.output_json or "null")
     text = value if isinstance(value, str) else "" if value is None else outcome.output_json
     if not outcome.success:
         text = f"Error: {outcome.error or 'the tool failed'}" + (f"\n{text}" if text else "")
