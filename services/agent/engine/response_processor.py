@@ -88,6 +88,8 @@ class ResponseProcessor:
                 continue
             self._text(text)
             text = []
+            if self.answer.finish_reason is not None:
+                return
             self._other(event)
         self._text(text)
 
@@ -96,12 +98,13 @@ class ResponseProcessor:
         if not parts:
             return
         answer = self.answer
-        piece = clean("".join(parts))[: MAX_TEXT - answer.length]
+        whole = clean("".join(parts))
+        piece = whole[: MAX_TEXT - answer.length]
         if piece:
             answer.text_parts.append(piece)
             answer.length += len(piece)
             self._emit(TextChunk(self._message_id, piece))
-        if answer.length >= MAX_TEXT:
+        if len(piece) < len(whole):
             answer.finish_reason = "length"
 
     def _other(self, event: ModelEvent) -> None:
@@ -119,16 +122,16 @@ class ResponseProcessor:
     def _tool_call(self, delta: ToolCallDelta) -> None:
         call = self.answer.calls.get(delta.index)
         if call is None:
-            call = Call(delta.index, delta.call_id or f"call_{delta.index}", delta.name or "")
+            call_id = clean(delta.call_id or "") or f"call_{delta.index}"
+            call = Call(delta.index, call_id, clean(delta.name or ""))
             for earlier in self.answer.calls.values():
                 self._complete(earlier, final=False)
             self.answer.calls[delta.index] = call
-        if delta.arguments_delta:
-            call.parts.append(clean(delta.arguments_delta))
-        self._emit(
-            ToolCallChunk(self._message_id, call.tool_call_id, call.function_name, delta.arguments_delta, call.index)
-        )
-        if delta.arguments_delta.rstrip().endswith("}"):
+        piece = clean(delta.arguments_delta)
+        if piece and not call.complete:
+            call.parts.append(piece)
+        self._emit(ToolCallChunk(self._message_id, call.tool_call_id, call.function_name, piece, call.index))
+        if piece.rstrip().endswith("}"):
             self._complete(call, final=False)
 
     def _complete(self, call: Call, *, final: bool) -> None:
