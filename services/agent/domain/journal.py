@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -12,6 +13,9 @@ from services.agent.domain.run import Ending
 
 CONTINUES: Final = frozenset({"tool_calls", "length"})
 """Finish reasons after which the model is asked again."""
+JOINED_ROWS: Final = 50
+JOINED_BYTES: Final = 1024 * 1024
+"""What one request joins at most: receivers bound the messages and the bytes of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,16 @@ class OwedRow:
     seq: int
     kind: Literal["messages", "charges"]
     payload: bytes
+
+
+def joinable(rows: Sequence[OwedRow]) -> int:
+    """How many of these rows, from the first on, may go in one request; at least one of any."""
+    size = 0
+    for count, row in enumerate(rows):
+        size += len(row.payload)
+        if count == JOINED_ROWS or (count and size > JOINED_BYTES):
+            return count
+    return len(rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from services.agent.domain.journal import OwedRow
+from services.agent.domain.journal import OwedRow, joinable
 from services.agent.ports import Billing, Owed, Threads
 from services.kit.context import acting_for
 from services.kit.errors import MeshError
@@ -65,7 +65,7 @@ class Lane:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                batch = self._waiting[:]
+                batch = self._waiting[: joinable(self._waiting)]
                 await self._send(b"".join(row.payload for row in batch))
                 del self._waiting[: len(batch)]
                 self._mark((self._run_id, row.seq) for row in batch)

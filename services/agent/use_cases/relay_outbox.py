@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from services.agent.domain.journal import joinable
 from services.agent.ports import Billing, Due, OutboxStore, Threads
 from services.kit.context import acting_for
 from services.kit.errors import MeshError
@@ -37,10 +38,16 @@ class RelayOutbox:
         """Delivers what is due; how many rows were."""
         due = sorted(await self._outbox.due(BATCH), key=lambda row: (row.run_id, row.row.kind, row.row.seq))
         for _, rows in groupby(due, key=lambda row: (row.run_id, row.row.kind)):
-            await self._deliver(list(rows))
+            left = list(rows)
+            while left:
+                count = joinable([due.row for due in left])
+                if not await self._deliver(left[:count]):
+                    break
+                del left[:count]
         return len(due)
 
-    async def _deliver(self, rows: list[Due]) -> None:
+    async def _deliver(self, rows: list[Due]) -> bool:
+        """One request; False: it failed, and what comes after it waits too."""
         first = rows[0]
         payload = b"".join(due.row.payload for due in rows)
         with acting_for(str(first.account_id), run_id=str(first.run_id)):
@@ -57,5 +64,6 @@ class RelayOutbox:
                     reason=failed.reason,
                     attempts=first.attempts,
                 )
-                return
+                return False
         await self._outbox.mark_delivered([(due.run_id, due.row.seq) for due in rows])
+        return True
