@@ -99,16 +99,16 @@ class StatelessCoordinator:
     async def _claim_forever(self) -> None:
         while not self._leaving:
             self._wake.clear()
-            free = self._slots - len(self._executions)
-            claims = await self._claim(free) if free > 0 else []
+            wanted = min(self._slots - len(self._executions), CLAIMED_AT_ONCE)
+            claims = await self._claim(wanted) if wanted > 0 else []
             for claim in claims:
                 self._begin(claim)
-            if not claims:
+            if len(claims) < wanted or wanted <= 0:
                 await self._nap()
 
-    async def _claim(self, free: int) -> list[Claim]:
+    async def _claim(self, wanted: int) -> list[Claim]:
         try:
-            return await self._parts.ownership.claim(self.owner, self._ttl_s, min(free, 16), self._heartbeat.may_steal)
+            return await self._parts.ownership.claim(self.owner, self._ttl_s, wanted, self._heartbeat.may_steal)
         except Unavailable:
             return []
 
@@ -141,6 +141,8 @@ class StatelessCoordinator:
 
     def _begin(self, claim: Claim) -> None:
         execution = Execution(claim, self._parts, self._heartbeat)
+        if self._leaving:  # claimed while the worker was told to leave
+            execution.interrupt.trigger("drain")
         self._heartbeat.add(claim.run_id, claim.epoch)
         task = self._tasks.start_once(f"run {claim.run_id}", execution.run)
         self._executions[claim.run_id] = (execution, task)
