@@ -58,9 +58,10 @@ class Connection(asyncio.Protocol):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            now = time.time_ns()
-            body = b"".join(_CHUNK % now for _ in range(int(tokens)))
-            self._transport.write(_HEAD + chunked(body + self._end(int(tokens))) + b"0\r\n\r\n")
+            self._transport.write(_HEAD)
+            for _ in range(int(tokens)):  # one write per token, as a model has them
+                self._transport.write(chunked(_CHUNK % time.time_ns()))
+            self._transport.write(chunked(self._end(int(tokens))) + b"0\r\n\r\n")
 
     async def _slowly(self, tokens: int, pause: float) -> None:
         self._transport.write(_HEAD)

@@ -6,6 +6,8 @@ python -m tests.bench.peer DATABASE_URL JWT_SECRET PORT
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,12 +19,14 @@ from fastapi import FastAPI, Header, HTTPException
 
 def make_app(dsn: str, secret: str) -> FastAPI:
     """GET /v1/agent-runs/{id}/status over the mesh's own table."""
-    app = FastAPI()
     state: dict[str, Any] = {}
 
-    @app.on_event("startup")
-    async def connect() -> None:
-        state["pool"] = await asyncpg.create_pool(dsn, min_size=8, max_size=8)
+    @asynccontextmanager
+    async def connected(_: FastAPI) -> AsyncIterator[None]:
+        async with asyncpg.create_pool(dsn, min_size=8, max_size=8) as state["pool"]:
+            yield
+
+    app = FastAPI(lifespan=connected)
 
     @app.get("/v1/agent-runs/{run_id}/status")
     async def status(run_id: UUID, authorization: Annotated[str, Header()]) -> dict[str, Any]:
