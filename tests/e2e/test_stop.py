@@ -6,9 +6,9 @@ import time
 from uuid import uuid4
 
 import httpx
-import psutil
 import pytest
 
+from tests.support.sleepers import appeared, sleeping
 from tests.support.viewer import Viewer, is_terminal, messages_of, start_run
 
 pytestmark = pytest.mark.xdist_group("mesh")
@@ -50,7 +50,7 @@ async def test_a_stop_kills_the_tools_process_tree(client: httpx.AsyncClient) ->
     run = await start_run(client, f'[[say On it.]] [[call execute_command {{"command": "{command}"}}]]')
     viewer = Viewer(client, run["agent_run_id"])
     await viewer.watch(lambda frame: frame["type"] == "tool_output_stream")
-    assert sleeping(mark)
+    await appeared(mark)
     asked = await stop(client, run["agent_run_id"], "agent-runs")
     await viewer.watch()
     assert time.time() - asked < 1.0
@@ -58,16 +58,6 @@ async def test_a_stop_kills_the_tools_process_tree(client: httpx.AsyncClient) ->
     assert viewer.frames[-1]["status"] == "stopped"
     rows = await messages_of(client, run["thread_id"])
     assert [row["type"] for row in rows] == ["user", "assistant", "tool"]
-
-
-def sleeping(mark: str) -> list[int]:
-    """Processes of that command."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if words[:1] == ["sleep"] and mark in words:
-            found.append(process.pid)
-    return found
 
 
 async def test_a_queued_run_is_stopped_while_the_one_before_it_goes_on(client: httpx.AsyncClient) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
-import psutil
 import pytest
 
 from tests.support.mesh import RunningMesh, running_mesh
+from tests.support.sleepers import appeared, sleeping
 from tests.support.viewer import Viewer, is_terminal, key, messages_of, start_run
 
 pytestmark = [pytest.mark.xdist_group("takeover"), pytest.mark.timeout(120)]
@@ -97,8 +97,7 @@ async def tool_story(mesh: RunningMesh, model_server: str, prompt: str, mark: st
         run = await start_run(client, prompt, model="openai/anything")
         viewer = Viewer(client, run["agent_run_id"])
         await viewer.watch(lambda frame: frame["type"] == "tool_output_stream")
-        before = sleeping(mark)
-        assert before
+        before = await appeared(mark)
         taken_over = asyncio.create_task(kill_owner(mesh, viewer))
         await asyncio.sleep(0.5)
         assert sleeping(mark) == before
@@ -112,12 +111,3 @@ async def tool_story(mesh: RunningMesh, model_server: str, prompt: str, mark: st
         assert str(result["output"]).count("ended") == 1
         assert await calls_of(model_server, run["agent_run_id"]) == 2
     mesh.wait_healthy()
-
-
-def sleeping(mark: str) -> list[int]:
-    """Processes that sleep for that long."""
-    return [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if (process.info["cmdline"] or [])[:1] == ["sleep"] and mark in process.info["cmdline"]
-    ]
