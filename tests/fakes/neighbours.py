@@ -25,11 +25,12 @@ class ThreadNotFound(NotFound):
 
 @dataclass
 class FakeThreads(threads_pb2_grpc.ThreadsInternalServicer):
-    """Threads and their rows, in order of insertion. `away` refuses everything."""
+    """Threads and their rows, in order of insertion. `away` refuses everything; `public` threads are everybody's."""
 
     owners: dict[str, tuple[str, str]] = field(default_factory=dict)
     rows: dict[str, dict[str, threads_pb2.Message]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    public: set[str] = field(default_factory=set)
     away: bool = False
 
     async def EnsureThread(self, request: Any, context: Any) -> threads_pb2.EnsureThreadResponse:
@@ -60,8 +61,10 @@ class FakeThreads(threads_pb2_grpc.ThreadsInternalServicer):
 
     async def CheckAccess(self, request: Any, context: Any) -> threads_pb2.CheckAccessResponse:
         owner = self.owners.get(request.thread_id, ("", ""))[0]
-        owned = bool(owner) and owner == request.account_id
-        return threads_pb2.CheckAccessResponse(access=threads_pb2.ACCESS_OWNER if owned else threads_pb2.ACCESS_NONE)
+        if owner and owner == request.account_id:
+            return threads_pb2.CheckAccessResponse(access=threads_pb2.ACCESS_OWNER)
+        shared = request.thread_id in self.public
+        return threads_pb2.CheckAccessResponse(access=threads_pb2.ACCESS_READ if shared else threads_pb2.ACCESS_NONE)
 
     def told(self, thread_id: str, *types: str) -> list[dict[str, Any]]:
         """The content of a thread's rows of these types."""
@@ -78,48 +81,68 @@ class FakeThreads(threads_pb2_grpc.ThreadsInternalServicer):
 
 @dataclass
 class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
-    """Holds and posts by key; a key that comes twice with another body fails the test."""
+    """Holds and posts by key; a key that comes twice with another body fails the test.
+
+    `block` is what a start holds, `extended` what was asked for later; `refuse` and `refuse_more` are what is said to
+    either instead, and `away` to everything."""
 
     posts: dict[str, billing_pb2.Charge] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
+    extended: list[int] = field(default_factory=list)
+    block: int = 10**9
     refuse: Exception | None = None
+    refuse_more: Exception | None = None
+    away: bool = False
 
     async def AuthorizeRun(self, request: Any, context: Any) -> billing_pb2.AuthorizeRunResponse:
+        self._here()
         if self.refuse:
             raise self.refuse
         self.held.add(request.run_id)
         return billing_pb2.AuthorizeRunResponse(
             hold_id=f"hold:{request.run_id}:0",
-            held_microcredits=10**9,
+            held_microcredits=self.block,
             price=billing_pb2.Price(
                 price_version="v1", input_microcredits_per_mtok=10**6, output_microcredits_per_mtok=10**6
             ),
         )
 
     async def ExtendHold(self, request: Any, context: Any) -> billing_pb2.ExtendHoldResponse:
+        self._here()
+        if self.refuse_more:
+            raise self.refuse_more
+        self.extended.append(request.ordinal)
         return billing_pb2.ExtendHoldResponse(held_microcredits=request.microcredits)
 
     async def SettleRun(self, request: Any, context: Any) -> billing_pb2.SettleRunResponse:
+        self._here()
         for charge in request.charges:
             assert self.posts.setdefault(charge.key, charge) == charge
         if request.release:
             self.released.add(request.run_id)
         return billing_pb2.SettleRunResponse()
 
+    def _here(self) -> None:
+        if self.away:
+            raise Unavailable("billing is away")
+
 
 @dataclass
 class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
-    """`echo` answers its arguments; `slow` waits for `gate`; `complete` ends a run. Executions belong to their key."""
+    """`echo` answers its arguments; `slow` waits for `gate`; `fail` fails; `complete` ends a run. Executions belong to
+    their key. `away` refuses to list and to execute."""
 
     executions: dict[str, asyncio.Task[tools_pb2.ToolResult]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     attached: list[tuple[str, int]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    away: bool = False
 
     async def ListTools(self, request: Any, context: Any) -> tools_pb2.ListToolsResponse:
-        names = {"echo": False, "slow": False, "complete": True}
+        self._here()
+        names = {"echo": False, "slow": False, "fail": False, "complete": True}
         functions = [
             tools_pb2.ToolFunction(
                 name=name,
@@ -133,6 +156,7 @@ class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
         return tools_pb2.ListToolsResponse(tools=[tools_pb2.Tool(name="fake", functions=functions)])
 
     async def ExecuteTool(self, request: Any, context: Any) -> AsyncIterator[tools_pb2.ExecuteToolResponse]:
+        self._here()
         self.attached.append((request.key, request.epoch))
         if request.key not in self.executions:
             self.started.append(request.key)
@@ -150,7 +174,14 @@ class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
     async def _carry_out(self, request: Any) -> tools_pb2.ToolResult:
         if request.function_name == "slow":
             await self.gate.wait()
+        if request.function_name not in ("echo", "slow", "complete"):
+            error = f"{request.function_name} failed"
+            return tools_pb2.ToolResult(success=False, output_json="null", error=error, outcome="failed")
         return tools_pb2.ToolResult(success=True, output_json=request.arguments_json, outcome="succeeded")
+
+    def _here(self) -> None:
+        if self.away:
+            raise Unavailable("tools is away")
 
 
 @dataclass

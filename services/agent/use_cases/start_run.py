@@ -51,7 +51,8 @@ class Start:
     @property
     def digest(self) -> bytes:
         """Of all that a retry must repeat."""
-        body = [self.prompt, self.thread_id, self.project_id, self.model_name, self.agent_id, self.mode]
+        ids = [self.thread_id, self.project_id, self.agent_id]
+        body = [self.prompt, *ids, self.model_name, self.mode, self.memory_enabled, self.max_steps]
         return hashlib.sha256(orjson.dumps(body, default=str)).digest()
 
 

@@ -17,6 +17,11 @@ from pydantic import SecretStr
 from services.agent.config import Settings
 
 
+async def start(stub: Any, prompt: str, **fields: Any) -> Any:
+    """Starts a run of mock-ai."""
+    return await stub.StartRun(runs_pb2.StartRunRequest(prompt=prompt, model_name="mock-ai", **fields))
+
+
 async def watch(stub: Any, run_id: str, last_id: str = "") -> list[Any]:
     """All events to the terminal."""
     events: list[Any] = []

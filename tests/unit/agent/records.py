@@ -58,7 +58,7 @@ def call(step_no: int = 1, ordinal: int = 0, **values: Any) -> CallRecord:
 
 def claim(**spec: Any) -> Claim:
     """A run in its first owner's hands."""
-    ids = [UUID(int=n) for n in (91, 92, 93)]
-    run = Run(RUN_ID, ACCOUNT_ID, THREAD_ID, *ids, 1, "mock-ai", "running", 1, NOW, NOW)
+    project_id, agent_id, version_id = (UUID(int=n) for n in (91, 92, 93))
+    run = Run(RUN_ID, ACCOUNT_ID, THREAD_ID, project_id, agent_id, version_id, 1, "mock-ai", "running", 1, NOW, NOW)
     given: dict[str, Any] = {"prompt_message_id": UUID(int=94), "max_steps": 25, "price": PRICE, "held": 1000}
     return Claim(run, RunSpec("Hi", model="mock-ai", **(given | spec)), False, 1, 60.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -69,7 +70,7 @@ def test_an_answer_that_says_nothing_is_an_empty_text() -> None:
         ({"output_json": "no JSON"}, {"success": True, "output": "no JSON", "error": None}),
     ],
 )
-def test_a_tool_row(values: dict[str, object], result: dict[str, object]) -> None:
+def test_a_tool_row(values: dict[str, Any], result: dict[str, object]) -> None:
     done = call(**values)
     row = tool_row(done, MESSAGE_ID)
     assert (row.message_id, row.type, row.is_llm_message) == (done.message_id, "tool", True)
