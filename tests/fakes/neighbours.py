@@ -139,6 +139,7 @@ class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
     attached: list[tuple[str, int]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     away: bool = False
+    refused: int = 0
 
     async def ListTools(self, request: Any, context: Any) -> tools_pb2.ListToolsResponse:
         self._here()
@@ -181,6 +182,7 @@ class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
 
     def _here(self) -> None:
         if self.away:
+            self.refused += 1
             raise Unavailable("tools is away")
 
 

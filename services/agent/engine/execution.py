@@ -32,7 +32,6 @@ from services.agent.ports import (
     OwnershipStore,
     Publisher,
     Threads,
-    ToolFunction,
     Tools,
 )
 from services.agent.use_cases.opening import OPENING_SEQ, opening_payload
@@ -110,7 +109,7 @@ class Execution:
         )
         courier.start(tasks)
         journal = await self._journal(courier)
-        state = await self._state(publisher, courier, journal)
+        state = self._state(publisher, courier, journal)
         more = False
         try:
             more = await AgentRunner(state, parts.context).run(fold(journal, claim.spec.max_steps))
@@ -138,11 +137,10 @@ class Execution:
         log.info("run.taken_over", run_id=str(claim.run_id), epoch=claim.epoch, steps=len(journal.steps))
         return journal
 
-    async def _state(self, publisher: Publisher, courier: Courier, journal: Journal) -> RunState:
+    def _state(self, publisher: Publisher, courier: Courier, journal: Journal) -> RunState:
         claim, parts = self.claim, self._parts
         purse = Purse(claim, parts.billing, parts.max_output_tokens)
         purse.fold(journal)
-        functions: dict[str, ToolFunction] = await parts.tools.catalogue() if parts.native_tools else {}
         self._log = RunLog(claim.run, parts.journal, publisher, courier, self._heartbeat.fresh)
         return RunState(
             claim=claim,
@@ -151,7 +149,7 @@ class Execution:
             interrupt=self.interrupt,
             model=parts.models.resolve(claim.spec.model),
             tools=parts.tools,
-            functions=functions,
+            native_tools=parts.native_tools,
             tool_policy=parts.tool_policy,
             new_id=parts.new_id,
             now=parts.now,

@@ -135,11 +135,12 @@ class RunLog:
         pause = 0.05
         while True:
             try:
-                return await write(writes)
-            except (UniqueViolation, Fenced):
-                if broken and writes.events and await self._journal.recorded(self._fence, writes.events[-1].n):
-                    return None
-                raise
+                try:
+                    return await write(writes)
+                except (UniqueViolation, Fenced):
+                    if broken and writes.events and await self._journal.recorded(self._fence, writes.events[-1].n):
+                        return None
+                    raise
             except (StorageUnavailable, StorageConflict):
                 broken = True
                 logger.warning("run.storage_away", run_id=str(self._run.run_id), retry_in_s=pause)

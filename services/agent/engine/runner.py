@@ -21,6 +21,7 @@ from services.agent.domain.run import Ending
 from services.agent.engine import endings
 from services.agent.engine.conversation import ContextManager
 from services.agent.engine.interrupt import Interrupted
+from services.agent.engine.patience import patiently
 from services.agent.engine.state import RunState
 from services.agent.engine.step import StepRunner
 from services.agent.errors import StopRequested
@@ -68,32 +69,46 @@ class AgentRunner:
             return Outcome(*endings.of_refusal(refused))
 
     async def _loop(self, point: ResumePoint) -> Ending:
-        state = self._state
-        if isinstance(point.move, Ending):
-            return point.move
-        state.interrupt.check()
-        state.log.emit(PrepStage("loading", "Loading the conversation", 50))
-        messages = await self._context.load(state.claim, point.completed)
-        state.log.emit(PrepStage("ready", "Ready", 100))
+        state, move, completed = self._state, point.move, point.completed
+        if isinstance(move, Ending):
+            return move
         first: list[RunEvent] = []
-        if not point.completed and not (isinstance(point.move, AskModel) and point.move.again):
+        if not completed and isinstance(move, AskModel) and not move.again:
             first = [RunStarted(str(run_start_id(state.claim.run_id)))]
-        move: AskModel | CloseAnswer | SettleCalls | Ending = point.move
-        while not isinstance(move, Ending):
-            done = await self._move(move, messages, first)
+        await self._learn_tools()
+        if isinstance(move, CloseAnswer | SettleCalls):
+            done = await self._recover(move)
+            completed, move = (*completed, done), after(done, state.claim.spec.max_steps)
+        state.interrupt.check()
+        messages = await self._load(completed) if isinstance(move, AskModel) else []
+        while isinstance(move, AskModel):
+            state.interrupt.boundary()
+            done = await self._steps.ask(move, messages, first)
             state.interrupt.check()
             first = []
             messages += conversation(done)
             move = after(done, state.claim.spec.max_steps)
-            if isinstance(move, AskModel):
-                state.interrupt.boundary()
         return move
 
-    async def _move(
-        self, move: AskModel | CloseAnswer | SettleCalls, messages: list[dict[str, Any]], first: list[RunEvent]
-    ) -> CompletedStep:
-        if isinstance(move, AskModel):
-            return await self._steps.ask(move, messages, first)
+    async def _learn_tools(self) -> None:
+        """What the model may call. A run that was asked to end needs none, but its open calls are settled first."""
+        state = self._state
+        try:
+            if state.native_tools:
+                state.functions.update(await patiently(state.interrupt, state.tools.catalogue))
+        except Interrupted as interrupted:
+            if interrupted.reason == "drain":
+                raise
+
+    async def _recover(self, move: CloseAnswer | SettleCalls) -> CompletedStep:
+        """What an owner that died left half done; a run that was asked to end cancels its calls there."""
         if isinstance(move, CloseAnswer):
             return await self._steps.close(move.step, move.calls)
         return await self._steps.settle(move.step, move.calls)
+
+    async def _load(self, completed: tuple[CompletedStep, ...]) -> list[dict[str, Any]]:
+        state = self._state
+        state.log.emit(PrepStage("loading", "Loading the conversation", 50))
+        messages = await patiently(state.interrupt, lambda: self._context.load(state.claim, completed))
+        state.log.emit(PrepStage("ready", "Ready", 100))
+        return messages

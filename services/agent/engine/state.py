@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -26,10 +26,12 @@ class RunState:
     interrupt: Interrupt
     model: ResolvedModel
     tools: Tools
-    functions: dict[str, ToolFunction]
+    native_tools: bool
     tool_policy: ToolPolicy
     new_id: Callable[[], UUID]
     now: Callable[[], datetime]
+    functions: dict[str, ToolFunction] = field(default_factory=dict)
+    """What the model may call; filled before the first step."""
 
     def now_iso(self) -> str:
         """The time, for people."""

@@ -29,6 +29,7 @@ from services.agent.domain.journal import CONTINUES, AskModel, CallRecord, Compl
 from services.agent.domain.rows import Charge, MessageRow, assistant_row, response_row, status_row
 from services.agent.engine.conversation import step_key
 from services.agent.engine.interrupt import Interrupted
+from services.agent.engine.patience import patiently
 from services.agent.engine.response_processor import Answer, ResponseProcessor
 from services.agent.engine.state import RunState
 from services.agent.engine.tool_manager import ToolManager
@@ -115,7 +116,7 @@ class StepRunner:
     ) -> StepRecord:
         """INTENT, with a worst case that is held."""
         state = self._state
-        await state.purse.afford(prompt_tokens)
+        await patiently(state.interrupt, lambda: state.purse.afford(prompt_tokens))
         step = replace(
             step, epoch=self._claim.epoch, held=state.purse.held, hold_ordinal=state.purse.ordinal, state="started"
         )

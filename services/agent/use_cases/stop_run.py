@@ -55,6 +55,6 @@ class StopRun:
         if stopped is not None and stopped.status == "stopped":
             await self._announce(run.run_id, stopped.epoch, event.SerializeToString())
             await self._hints.work()
-        else:
+        elif reason == "user":  # a hint has no room for another reason, which the next heartbeat tells
             await self._hints.stop(run.run_id)
         return stopped or run

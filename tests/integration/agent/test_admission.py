@@ -13,17 +13,11 @@ from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 from services.agent.domain.run import QUEUE_LIMIT
 from services.agent.errors import IdempotencyConflict, ThreadQueueFull
 from services.kit.errors import AlreadyExists, InvalidArgument, MeshError, NotFound, PaymentRequired, RateLimited
-from services.kit.postgres import open_database
 from tests.fakes.neighbours import Neighbours
+from tests.integration.agent.tables import column
 from tests.integration.agent.watching import start, watch
 
 Fakes = tuple[Neighbours, dict[str, str]]
-
-
-async def column(agent: Any, sql: str, *values: object) -> list[Any]:
-    """The first column of a query."""
-    async with open_database(agent.settings) as database:
-        return [row[0] for row in await database.fetch(sql, *values)]
 
 
 async def refusal(call: Any) -> MeshError:

@@ -183,10 +183,13 @@ class PostgresRuns:
         return [row["run_id"] for row in rows]
 
     async def request_stop(self, run_id: UUID, reason: str, ended: Stamped, owed: Owed) -> Run | None:
-        row = await self._database.fetchrow(
-            REQUEST_STOP, run_id, reason, ended.n, ended.payload, owed.kind, owed.payload
-        )
-        return decode_run(row) if row else await self.get(run_id)
+        values = (run_id, reason, ended.n, ended.payload, owed.kind, owed.payload)
+        while (row := await self._database.fetchrow(REQUEST_STOP, *values)) is None:
+            run = await self.get(run_id)
+            if run is None or not run.is_active:
+                return run
+            # Claimed while the statement waited for its row: neither of its halves saw it. Once more.
+        return decode_run(row)
 
     async def stats(self) -> RunStats:
         row = await self._database.fetchrow(STATS)
