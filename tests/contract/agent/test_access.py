@@ -1,0 +1,105 @@
+"""The access matrix of agent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from mesh.agent.v1 import events_pb2, runs_pb2
+from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
+
+from services.agent.app import build_role
+from services.agent.config import Settings
+from services.agent.policy import POLICY
+from tests.contract.access_matrix import Case, Kind, Things, Visibility, cases, verdict
+from tests.fakes.neighbours import Neighbours
+from tests.support.harness import ACCOUNTS, ServiceHarness, make_settings, serve_fake
+from tests.support.redis import EmbeddedRedis
+
+OWNER = ACCOUNTS["user"]
+FILES = [runs_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR]
+
+KINDS: dict[str, Kind] = {
+    "AgentRuns.StartRun": "own",
+    "AgentRuns.StopRun": "write",
+    "AgentRuns.GetRun": "read",
+    "AgentRuns.GetRunStatus": "read",
+    "AgentRuns.GetRunSummary": "read",
+    "AgentRuns.ListActiveRuns": "own",
+    "AgentRuns.ListThreadRuns": "read",
+    "AgentRuns.WatchRun": "read",
+    "AgentInternal.ListModels": "internal",
+    "AgentInternal.ListRecentRuns": "internal",
+    "AgentInternal.CountActiveRuns": "internal",
+    "AgentInternal.StopThreadRuns": "internal",
+    "AgentInternal.GetRunStats": "internal",
+}
+
+REQUESTS: dict[str, Callable[[Things], Any]] = {
+    "AgentRuns.StartRun": lambda _: runs_pb2.StartRunRequest(prompt="hi", model_name="mock-ai"),
+    "AgentRuns.StopRun": lambda things: runs_pb2.StopRunRequest(agent_run_id=things["run"]),
+    "AgentRuns.GetRun": lambda things: runs_pb2.GetRunRequest(agent_run_id=things["run"]),
+    "AgentRuns.GetRunStatus": lambda things: runs_pb2.GetRunStatusRequest(agent_run_id=things["run"]),
+    "AgentRuns.GetRunSummary": lambda things: runs_pb2.GetRunSummaryRequest(agent_run_id=things["run"]),
+    "AgentRuns.ListActiveRuns": lambda _: runs_pb2.ListActiveRunsRequest(),
+    "AgentRuns.ListThreadRuns": lambda things: runs_pb2.ListThreadRunsRequest(thread_id=things["thread"]),
+    "AgentRuns.WatchRun": lambda things: runs_pb2.WatchRunRequest(agent_run_id=things["run"]),
+    "AgentInternal.ListModels": lambda _: runs_pb2.ListModelsRequest(),
+    "AgentInternal.ListRecentRuns": lambda things: runs_pb2.ListRecentRunsRequest(thread_id=things["thread"]),
+    "AgentInternal.CountActiveRuns": lambda _: runs_pb2.CountActiveRunsRequest(account_id=OWNER),
+    "AgentInternal.StopThreadRuns": lambda things: runs_pb2.StopThreadRunsRequest(thread_ids=[things["thread"]]),
+    "AgentInternal.GetRunStats": lambda _: runs_pb2.GetRunStatsRequest(),
+}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+Running = tuple[ServiceHarness[Settings], Neighbours]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def agent(
+    database_url: str, redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    """An agent that executes nothing, so that runs stay as they were made."""
+    directory: Path = tmp_path_factory.mktemp("agent")
+    fakes = Neighbours()
+    async with AsyncExitStack() as stack:
+        urls = {
+            f"mesh_{name}_url": await stack.enter_async_context(
+                serve_fake(name, directory, partial(fakes.register, name))
+            )
+            for name in ("threads", "billing", "tools")
+        }
+        settings = make_settings(Settings, directory, database_url=database_url, redis_url=redis_server.url, **urls)
+        yield await stack.enter_async_context(ServiceHarness(settings, build_role("api"))), fakes
+
+
+async def prepare(agent: Running, visibility: Visibility) -> Things:
+    """A run of the owner's, in a thread of its own."""
+    harness, fakes = agent
+    request = runs_pb2.StartRunRequest(prompt="hi", model_name="mock-ai")
+    run = await harness.stub(AgentRunsStub, "user").StartRun(request)
+    if visibility == "public":
+        fakes.threads.public.add(run.thread_id)
+    return {"run": run.agent_run_id, "thread": run.thread_id}
+
+
+@pytest.mark.parametrize("case", cases(FILES, POLICY, KINDS), ids=str)
+async def test_each_caller_gets_the_verdict_of_the_design(agent: Running, case: Case) -> None:
+    things = await prepare(agent, case.visibility)
+    channel = agent[0].channel(case.caller, account=OWNER)
+    assert await verdict(channel, case.method, REQUESTS[case.rpc](things)) == case.verdict
+
+
+@pytest.mark.parametrize("rpc_name", [name for name, kind in KINDS.items() if kind in ("read", "write")])
+async def test_an_unknown_id_looks_like_a_hidden_one(agent: Running, rpc_name: str) -> None:
+    """Nobody can find out by its answer whether an id exists."""
+    (method,) = {case.method for case in cases(FILES, POLICY, KINDS) if case.rpc == rpc_name}
+    unknown = {"run": str(uuid4()), "thread": str(uuid4())}
+    channel = agent[0].channel("other")
+    assert await verdict(channel, method, REQUESTS[rpc_name](unknown)) == 404

@@ -1,0 +1,283 @@
+"""The statements that durability rests on, against a real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.agent.app import MIGRATIONS
+from services.agent.config import Settings
+from services.agent.domain.journal import Journal
+from services.agent.domain.run import Claim, Run
+from services.agent.engine.endings import POISON, STOPPED
+from services.agent.errors import Fenced, StopRequested
+from services.agent.ports import Agent, Fence, NewRun, Owed, Stamped, Writes
+from services.agent.storage.postgres.journal import PostgresJournal
+from services.agent.storage.postgres.outbox import PostgresOutbox
+from services.agent.storage.postgres.ownership import PostgresOwnership
+from services.agent.storage.postgres.runs import PostgresRuns
+from services.kit.migrations import prepare_schema
+from services.kit.postgres import Database, open_database
+from tests.support.harness import make_settings
+from tests.unit.agent.records import ACCOUNT_ID, call, claim, started, step
+
+TTL = 4.0
+OLD_ENOUGH = "SELECT now() > pg_postmaster_start_time() + $1 * interval '1 second'"
+TAKE = "UPDATE runs SET status = 'running', epoch = 1, owner = 'w' WHERE run_id = $1"
+ENDED, RELEASE = Stamped(1, b"ended"), Owed("charges", b"release")
+
+
+class Stores:
+    """All of the agent's storage, and what tests do with it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.runs = PostgresRuns(database)
+        self.ownership = PostgresOwnership(database)
+        self.journal = PostgresJournal(database)
+        self.outbox = PostgresOutbox(database)
+
+    async def admit(self, thread_id: UUID | None = None, turn: int = 1) -> Run:
+        """A queued run."""
+        agent = Agent(uuid4(), uuid4(), None)
+        new = NewRun(
+            uuid4(), ACCOUNT_ID, thread_id or uuid4(), uuid4(), agent, turn, claim().spec, 60.0, b"", None, b"a", b"m"
+        )
+        run = await self.runs.admit(new)
+        assert run is not None
+        return run
+
+    async def claimed(self) -> Claim:
+        """A new run in its first owner's hands."""
+        await self.admit()
+        (mine,) = await self.ownership.claim("w1", TTL, 1, steal=False)
+        return mine
+
+    async def expire(self, **values: Any) -> None:
+        """Ends every lease."""
+        await self.database.execute("UPDATE runs SET lease_until = now() - interval '1 s' WHERE status = 'running'")
+
+    async def stop(self, run_id: UUID) -> Run | None:
+        return await self.runs.request_stop(run_id, "user", ENDED, RELEASE)
+
+    async def value(self, sql: str, *values: object) -> Any:
+        return await self.database.fetchval(sql, *values)
+
+
+@pytest.fixture
+async def stores(own_database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Stores]:
+    settings = make_settings(Settings, tmp_path, database_url=own_database_url, redis_url=redis_url)
+    async with open_database(settings) as database:
+        await prepare_schema(settings, MIGRATIONS)
+        async with asyncio.timeout(2 * TTL):  # nobody steals for one ttl after the server's start
+            while not await database.fetchval(OLD_ENOUGH, TTL):
+                await asyncio.sleep(0.1)
+        yield Stores(database)
+
+
+def fence(mine: Claim) -> Fence:
+    return Fence(mine.run_id, mine.epoch, ACCOUNT_ID)
+
+
+def writes(n: int = 1) -> Writes:
+    return Writes([Stamped(n, b"event")], [Owed("messages", b"row")])
+
+
+async def test_a_write_takes_its_numbers_from_the_fence(stores: Stores) -> None:
+    mine = await stores.claimed()
+    assert await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1)) == 2
+    assert await stores.journal.finish_step(fence(mine), step(), [], [], writes(2)) == 4
+    rows = await stores.database.fetch("SELECT seq FROM events UNION ALL SELECT seq FROM outbox ORDER BY seq")
+    assert [row["seq"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_an_owner_that_was_replaced_writes_nothing(stores: Stores) -> None:
+    old = await stores.claimed()
+    await stores.journal.begin_step(fence(old), started(), b"hash", writes(1))
+    await stores.expire()
+    (new,) = await stores.ownership.claim("w2", TTL, 1, steal=True)
+    assert new.epoch == old.epoch + 1
+    before = await stores.value("SELECT last_seq FROM runs")
+    stale, journal = fence(old), stores.journal
+    for late in (
+        journal.begin_step(stale, started(2), b"hash", writes(2)),
+        journal.begin_calls(stale, [call(state="started")], writes(2)),
+        journal.finish_step(stale, step(), [call(state="planned")], [], writes(2)),
+        journal.finish_calls(stale, [call()], writes(2)),
+        journal.finish_run(stale, STOPPED, writes(2)),
+    ):
+        with pytest.raises(Fenced):
+            await late
+    assert await stores.value("SELECT last_seq FROM runs") == before
+    assert await stores.value("SELECT count(*) FROM events WHERE epoch = 1") == 1
+    assert await stores.value("SELECT count(*) FROM calls") == 0
+    assert await stores.value("SELECT state FROM steps") == "started"
+    await stores.ownership.release(stale)
+    assert await stores.value("SELECT owner FROM runs") == "w2"
+
+
+async def test_after_the_terminal_nothing_is_written(stores: Stores) -> None:
+    mine = await stores.claimed()
+    assert await stores.journal.finish_run(fence(mine), STOPPED, writes(1)) is False
+    with pytest.raises(Fenced):
+        await stores.journal.finish_run(fence(mine), STOPPED, writes(2))
+    assert await stores.value("SELECT count(*) FROM events WHERE epoch = 1") == 1
+
+
+async def test_after_a_stop_nothing_begins_and_what_began_may_finish(stores: Stores) -> None:
+    mine = await stores.claimed()
+    journal = stores.journal
+    await journal.begin_step(fence(mine), started(), b"hash", writes(1))
+    stopping = await stores.stop(mine.run_id)
+    assert stopping is not None
+    assert stopping.status == "running"
+    with pytest.raises(StopRequested):
+        await journal.begin_step(fence(mine), started(2), b"hash", writes(2))
+    with pytest.raises(StopRequested):
+        await journal.begin_calls(fence(mine), [call(state="started")], writes(2))
+    await journal.finish_step(fence(mine), step(), [], [], writes(2))
+    await journal.finish_run(fence(mine), STOPPED, writes(3))
+    assert await stores.value("SELECT status FROM runs") == "stopped"
+
+
+async def test_a_stop_that_meets_a_claim_is_not_lost(stores: Stores) -> None:
+    run = await stores.admit()
+    async with stores.database.transaction() as claiming:
+        await claiming.execute(
+            "UPDATE runs SET status = 'running', epoch = 1, owner = 'w' WHERE run_id = $1", run.run_id
+        )
+        stopping = asyncio.ensure_future(stores.stop(run.run_id))
+        async with asyncio.timeout(10):
+            while not await stores.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+    answer = await stopping
+    assert answer is not None
+    assert answer.status == "running"
+    assert await stores.value("SELECT stop_requested_at IS NOT NULL FROM runs")
+
+
+async def test_a_journal_is_read_as_it_was_written(stores: Stores) -> None:
+    mine = await stores.claimed()
+    journal, guard = stores.journal, fence(mine)
+    early, planned, dropped = (call(1, n, state="started", text_so_far="Hel") for n in range(3))
+    await journal.begin_step(guard, started(), b"hash", Writes())
+    await journal.begin_calls(guard, [early, dropped], Writes())
+    done = step(1, finish_reason="tool_calls", reasoning="Hm", cost=7)
+    await journal.finish_step(guard, done, [planned], [2], Writes())
+    result = replace(early, state="done", success=True, output_json='{"a":1}', content="x")
+    await journal.finish_calls(guard, [result], Writes())
+    found = await journal.load(mine.run_id)
+    blank = {"success": None, "output_json": "null", "content": ""}
+    assert found.steps == (done,)
+    assert found.calls == (result, replace(planned, state="planned", **blank))
+    assert [(row.seq, row.kind) for row in found.owed] == [(2, "messages")]
+    assert await journal.load(uuid4()) == Journal()
+
+
+async def test_a_claim_takes_only_the_heads_of_threads(stores: Stores) -> None:
+    threads = [uuid4(), uuid4()]
+    heads = {(await stores.admit(thread_id, 1)).run_id for thread_id in threads}
+    for turn in (2, 3):
+        for thread_id in threads:
+            await stores.admit(thread_id, turn)
+    claims = await stores.ownership.claim("w1", TTL, 16, steal=True)
+    assert {mine.run_id for mine in claims} == heads
+    assert await stores.ownership.claim("w1", TTL, 16, steal=True) == []
+    first = claims[0]
+    assert await stores.journal.finish_run(fence(first), STOPPED, Writes()) is True
+    (following,) = await stores.ownership.claim("w1", TTL, 16, steal=True)
+    assert (following.run.thread_id, following.run.turn) == (first.run.thread_id, 2)
+
+
+async def test_claimers_at_once_never_get_the_same_run(stores: Stores) -> None:
+    threads = [uuid4() for _ in range(15)]
+    for turn in (1, 2):
+        for thread_id in threads:
+            await stores.admit(thread_id, turn)
+    rounds = await asyncio.gather(*(stores.ownership.claim(f"w{n}", TTL, 3, steal=True) for n in range(20)))
+    taken = [mine.run_id for claims in rounds for mine in claims]
+    assert len(taken) == len(set(taken))
+    assert {mine.run.turn for claims in rounds for mine in claims} == {1}
+    assert await stores.value("SELECT count(*) FROM runs WHERE status = 'running'") == len(taken)
+    assert await stores.value("SELECT max(epoch) FROM runs") == 1
+
+
+async def test_an_orphan_is_taken_by_one_of_many(stores: Stores) -> None:
+    await stores.claimed()
+    await stores.expire()
+    rounds = await asyncio.gather(*(stores.ownership.claim(f"w{n}", TTL, 3, steal=True) for n in range(20)))
+    assert [mine.epoch for claims in rounds for mine in claims] == [2]
+
+
+async def test_who_may_not_steal_takes_only_what_was_given_back(stores: Stores) -> None:
+    mine = await stores.claimed()
+    await stores.expire()
+    assert await stores.ownership.claim("w2", TTL, 1, steal=False) == []
+    await stores.ownership.release(fence(mine))
+    (back,) = await stores.ownership.claim("w2", TTL, 1, steal=False)
+    assert (back.epoch, back.attempt) == (2, 1)  # no attempt was burnt
+
+
+async def test_a_run_that_was_claimed_five_times_in_vain_is_poison(stores: Stores) -> None:
+    mine = await stores.claimed()
+    for _ in range(4):
+        await stores.expire()
+        (mine,) = await stores.ownership.claim("w", TTL, 1, steal=True)
+    assert mine.attempt == 5
+    assert await stores.ownership.poisoned(16) == []  # its owner may still make it
+    await stores.expire()
+    assert await stores.ownership.claim("w", TTL, 1, steal=True) == []
+    ((guard, thread_id),) = await stores.ownership.poisoned(16)
+    assert (guard, thread_id) == (fence(mine), mine.run.thread_id)
+    ended = await asyncio.gather(*(stores.ownership.end_poisoned(guard, POISON, ENDED, RELEASE) for _ in range(5)))
+    assert sorted(ended) == [False] * 4 + [True]
+    assert await stores.value("SELECT count(*) FROM events WHERE epoch = 6 AND n = 1") == 1
+    assert await stores.value("SELECT status FROM runs") == "failed"
+
+
+async def test_a_result_makes_the_attempts_good(stores: Stores) -> None:
+    mine = await stores.claimed()
+    await stores.expire()
+    (mine,) = await stores.ownership.claim("w", TTL, 1, steal=True)
+    await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1))
+    assert await stores.value("SELECT attempt FROM runs") == 2
+    await stores.journal.finish_step(fence(mine), step(), [], [], writes(2))
+    assert await stores.value("SELECT attempt FROM runs") == 0
+
+
+async def test_what_is_overdue_comes_with_all_that_its_run_owes_and_is_put_off(stores: Stores) -> None:
+    mine = await stores.claimed()
+    await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1))
+    assert await stores.outbox.due(100) == []
+    await stores.database.execute("UPDATE outbox SET next_attempt_at = now() - interval '1 s' WHERE seq = 2")
+    assert [(due.row.seq, due.attempts) for due in await stores.outbox.due(100)] == [(2, 1), (4, 1)]
+    assert await stores.outbox.due(100) == []
+    await stores.outbox.mark_delivered([(mine.run_id, 2)])
+    assert [row.seq for row in (await stores.journal.load(mine.run_id)).owed] == [4]
+
+
+async def test_only_old_ended_runs_that_owe_nothing_are_pruned(stores: Stores) -> None:
+    made: dict[str, Claim] = {}
+    for name in ("live", "fresh", "owing", "old"):
+        mine = made[name] = await stores.claimed()
+        await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1))
+        if name != "owing":
+            await stores.outbox.mark_delivered([(mine.run_id, 2), (mine.run_id, 4)])
+        if name != "live":
+            await stores.journal.finish_run(fence(mine), STOPPED, Writes([Stamped(2, b"end")]))
+    old = [made["owing"].run_id, made["old"].run_id]
+    await stores.database.execute(
+        "UPDATE runs SET completed_at = now() - interval '31 days' WHERE run_id = ANY($1::uuid[])", old
+    )
+    assert await stores.outbox.prune(30, 100) == 1
+    for table in ("events", "steps", "outbox"):
+        left = await stores.database.fetch(f"SELECT DISTINCT run_id FROM {table}")
+        assert {row["run_id"] for row in left} == {made[name].run_id for name in ("live", "fresh", "owing")}, table
+    assert await stores.value("SELECT count(*) FROM runs") == 4
+    assert await stores.outbox.prune(30, 100) == 0
