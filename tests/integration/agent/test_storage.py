@@ -173,7 +173,7 @@ async def test_a_journal_is_read_as_it_was_written(stores: Stores) -> None:
     result = replace(early, state="done", success=True, output_json='{"a":1}', content="x")
     await journal.finish_calls(guard, [result], Writes())
     found = await journal.load(mine.run_id)
-    blank = {"success": None, "output_json": "null", "content": ""}
+    blank: dict[str, Any] = {"success": None, "output_json": "null", "content": ""}
     assert found.steps == (done,)
     assert found.calls == (result, replace(planned, state="planned", **blank))
     assert [(row.seq, row.kind) for row in found.owed] == [(2, "messages")]
