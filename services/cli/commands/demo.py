@@ -37,6 +37,7 @@ _STEPS = 2
 _LONGEST = 700
 _LOOK_EVERY = 0.1
 _STOPPING = ((signal.SIGTERM, 90.0),)
+_TOLD_TO_END = 128 + signal.SIGTERM
 
 
 def demo() -> None:
@@ -49,7 +50,10 @@ def demo() -> None:
     http_port = settings.mesh_http_port if "mesh_http_port" in given else any_free_port()
     with _place(settings.data_dir() if "mesh_data_dir" in given else None) as data:
         own = settings.model_copy(update={"mesh_http_port": http_port, "mesh_data_dir": data.root})
-        complaints = asyncio.run(_demonstrate(own, data))
+        try:
+            complaints = asyncio.run(_demonstrate(own, data))
+        except asyncio.CancelledError:
+            raise typer.Exit(_TOLD_TO_END) from None
         for complaint in complaints:
             typer.secho(f"WRONG: {complaint}", fg="red")
         if complaints:
@@ -77,8 +81,10 @@ def _place(given: DataDir | None) -> Iterator[DataDir]:
 
 
 async def _demonstrate(settings: Settings, data: DataDir) -> list[str]:
+    demonstration = asyncio.current_task()
+    assert demonstration is not None
     # However it is told to end, the mesh is stopped first.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, demonstration.cancel)
     mesh = await spawn(_mesh(settings, data), _pass_on)
     try:
         await _until_ready(mesh, data)

@@ -102,6 +102,6 @@ async def test_a_demo_that_is_told_to_end_leaves_nothing_running(start: Start) -
 
     demo.signal(signal.SIGTERM)
 
-    assert await demo.ends() != 0
+    assert await demo.ends() == 128 + signal.SIGTERM
     assert processes_below(DataDir(folder / "data")) == []
     shutil.rmtree(folder)

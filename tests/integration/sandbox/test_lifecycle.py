@@ -52,6 +52,14 @@ def commands_below(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs, and does not only wait to be buried."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @asynccontextmanager
 async def own_process(database_url: str, place: Path) -> AsyncIterator[tuple[subprocess.Popen[bytes], Any]]:
     """The service as a process of its own, and a stub that calls as tools."""
@@ -131,9 +139,9 @@ async def test_stopped_service_ends_its_commands_and_records_that(database_url: 
         await until(stream, b"up")
         running = commands_below(process.pid)
         process.terminate()
-        await asyncio.to_thread(process.wait, 20)
-        assert process.returncode == 0
-        assert not [each for each in running if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        said, _ = await asyncio.to_thread(process.communicate, timeout=60)
+        assert process.returncode == 0, said.decode(errors="replace")
+        assert [each for each in running if is_alive(each)] == []
     async with own_process(database_url, place) as (_, stub):
         found = (await stub.GetProcess(pb.GetProcessRequest(key=key))).process
         assert (found.state, found.message) == ("lost", "the sandbox service was stopped")
