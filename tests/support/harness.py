@@ -85,25 +85,35 @@ class ServiceHarness(Generic[SettingsT]):
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    def channel(self, caller: str, account: str = "", run_id: str = "", epoch: int = 0) -> grpc.aio.Channel:
+    def channel(
+        self, caller: str, account: str = "", run_id: str = "", epoch: int = 0, scopes: tuple[str, ...] = ()
+    ) -> grpc.aio.Channel:
         """A channel of that caller, closed with the harness."""
-        channel = open_as(self.address, self.bearer(caller, account, run_id, epoch))
+        channel = open_as(self.address, self.bearer(caller, account, run_id, epoch, scopes))
         self._stack.push_async_callback(channel.close, None)
         return channel
 
     def stub(
-        self, stub: Callable[[grpc.aio.Channel], Any], caller: str, account: str = "", run_id: str = "", epoch: int = 0
+        self,
+        stub: Callable[[grpc.aio.Channel], Any],
+        caller: str,
+        account: str = "",
+        run_id: str = "",
+        epoch: int = 0,
+        scopes: tuple[str, ...] = (),
     ) -> Any:
         """A generated stub that calls as that caller."""
-        return stub(self.channel(caller, account, run_id, epoch))
+        return stub(self.channel(caller, account, run_id, epoch, scopes))
 
-    def bearer(self, caller: str, account: str = "", run_id: str = "", epoch: int = 0) -> str:
+    def bearer(
+        self, caller: str, account: str = "", run_id: str = "", epoch: int = 0, scopes: tuple[str, ...] = ()
+    ) -> str:
         """That caller's token; empty for the anonymous one."""
         if caller == "anonymous":
             return ""
         kind, _, service = caller.partition(":")
         if kind == "service":
-            on_behalf = Caller("service", account_id=account, run_id=run_id, epoch=epoch)
+            on_behalf = Caller("service", account_id=account, run_id=run_id, epoch=epoch, scopes=frozenset(scopes))
             return service_token(self.settings.mesh_keys_dir, service, self.settings.service, on_behalf)
         return user_token(ACCOUNTS[caller])
 
