@@ -13,8 +13,15 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
+from mesh.agent.v1 import agents_pb2_grpc
 from mesh.agent.v1.runs_pb2_grpc import add_AgentInternalServicer_to_server, add_AgentRunsServicer_to_server
 
+from services.agent.agents_servicer import (
+    AgentsInternalServicer,
+    AgentsRestServicer,
+    AgentsServicer,
+    AgentUseCases,
+)
 from services.agent.clients import billing as billing_client
 from services.agent.clients import threads as threads_client
 from services.agent.clients import tools as tools_client
@@ -28,6 +35,7 @@ from services.agent.engine.policy import ToolPolicy
 from services.agent.llm.registry import ModelRegistry, ModelSettings
 from services.agent.policy import POLICY, WORKER_POLICY
 from services.agent.servicer import AgentInternalServicer, AgentRunsServicer
+from services.agent.storage.postgres.agents import PostgresAgents
 from services.agent.storage.postgres.events import PostgresEvents
 from services.agent.storage.postgres.journal import PostgresJournal
 from services.agent.storage.postgres.leases import PostgresLeases
@@ -42,6 +50,11 @@ from services.agent.stream.raw import AnsweringBytes
 from services.agent.stream.reader import Reader
 from services.agent.stream.tail import Tail
 from services.agent.stream.wire import Wire
+from services.agent.use_cases.create_agent import CreateAgent
+from services.agent.use_cases.default_agent import DefaultAgent
+from services.agent.use_cases.delete_agent import DeleteAgent
+from services.agent.use_cases.get_agent import GetAgent
+from services.agent.use_cases.list_agents import ListAgents
 from services.agent.use_cases.list_runs import ListRuns
 from services.agent.use_cases.mark_delivered import DeliveredMarks
 from services.agent.use_cases.opening import Opening
@@ -50,6 +63,7 @@ from services.agent.use_cases.relay_outbox import RelayOutbox
 from services.agent.use_cases.see_run import SeeRun
 from services.agent.use_cases.start_run import StartRun, StartSettings
 from services.agent.use_cases.stop_run import StopRun
+from services.agent.use_cases.update_agent import UpdateAgent
 from services.agent.use_cases.watch_run import WatchRun
 from services.kit.channels import open_channels
 from services.kit.clock import SystemClock
@@ -177,9 +191,11 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
         store,
         shared.threads,
         shared.billing,
+        shared.tools,
         shared.models,
         shared.hints,
         Opening(shared.threads, shared.marks, clock.now),
+        DefaultAgent(PostgresAgents(shared.database), uuid4),
         StartSettings(
             settings.mesh_max_steps,
             settings.mesh_run_timeout_s,
@@ -196,6 +212,22 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
         AnsweringBytes(server, "WatchRun"),  # type: ignore[arg-type]
     )
     add_AgentInternalServicer_to_server(AgentInternalServicer(shared.models, runs, stop, store), server)
+    _serve_agents(shared, server)
+
+
+def _serve_agents(shared: Shared, server: Server) -> None:
+    store = PostgresAgents(shared.database)
+    default_agent, get = DefaultAgent(store, uuid4), GetAgent(store)
+    use = AgentUseCases(
+        list=ListAgents(store, default_agent),
+        get=get,
+        create=CreateAgent(store, shared.billing, default_agent, uuid4, shared.clock.now),
+        update=UpdateAgent(store, get, uuid4),
+        delete=DeleteAgent(store),
+    )
+    agents_pb2_grpc.add_AgentsServicer_to_server(AgentsServicer(use), server)
+    agents_pb2_grpc.add_AgentsRestServicer_to_server(AgentsRestServicer(use), server)
+    agents_pb2_grpc.add_AgentsInternalServicer_to_server(AgentsInternalServicer(store), server)
 
 
 def model_settings(settings: Settings) -> ModelSettings:

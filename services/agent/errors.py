@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from services.kit.errors import AlreadyExists, Conflict, InvalidArgument, NotFound, PermissionDenied, RateLimited
+from uuid import UUID
+
+from services.kit.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidArgument,
+    NotFound,
+    PaymentRequired,
+    PermissionDenied,
+    RateLimited,
+)
 
 
 class RunNotFound(NotFound):
@@ -11,6 +21,36 @@ class RunNotFound(NotFound):
 
 class AgentNotFound(NotFound):
     reason = "AGENT_NOT_FOUND"
+    default_message = "Agent not found"
+
+    def __init__(self, agent_id: UUID) -> None:
+        super().__init__(params={"agent_id": str(agent_id)})
+
+
+class AgentLimitExceeded(PaymentRequired):
+    reason = "AGENT_LIMIT_EXCEEDED"
+
+    def __init__(self, current_count: int, limit: int) -> None:
+        text = f"The plan allows {limit} agents beside the default one, and there are {current_count}"
+        super().__init__(text, params={"current_count": current_count, "limit": limit})
+
+
+class IsDefaultAgent(Conflict):
+    reason = "DEFAULT_AGENT"
+    http_status = 400
+    default_message = "The default agent can not be deleted: make another one the default first"
+
+    def __init__(self, agent_id: UUID) -> None:
+        super().__init__(params={"agent_id": str(agent_id)})
+
+
+class NoDefaultAgent(Conflict):
+    reason = "NO_DEFAULT_AGENT"
+    http_status = 400
+    default_message = "There must be a default agent: make another one the default instead"
+
+    def __init__(self, agent_id: UUID) -> None:
+        super().__init__(params={"agent_id": str(agent_id)})
 
 
 class IdempotencyConflict(AlreadyExists):

@@ -7,6 +7,8 @@ from typing import Final
 from services.kit.policy import PolicyTable, Rule
 
 _READ: Final = Rule(users=True, deadline_s=10, idempotent=True, rate="read")
+_WRITE: Final = Rule(users=True, deadline_s=10, rate="write")
+_REPEATABLE_WRITE: Final = Rule(users=True, deadline_s=10, idempotent=True, rate="write")
 _GATEWAY: Final = frozenset({"gateway"})
 
 POLICY: Final = PolicyTable(
@@ -21,6 +23,22 @@ POLICY: Final = PolicyTable(
             "ListActiveRuns": _READ,
             "ListThreadRuns": _READ,
             "WatchRun": Rule(users=True, anonymous=True, deadline_s=None, idempotent=True, rate="stream"),
+        },
+        "Agents": {
+            "ListAgents": _READ,
+            "CreateAgent": _WRITE,
+            "GetAgent": _READ,
+            "UpdateAgent": _REPEATABLE_WRITE,
+            "DeleteAgent": _REPEATABLE_WRITE,
+        },
+        "AgentsRest": {
+            "ListAgents": _READ,
+            "CreateAgent": _WRITE,
+            "GetAgent": _READ,
+            "UpdateAgent": _REPEATABLE_WRITE,
+        },
+        "AgentsInternal": {
+            "CountAgents": Rule(exposure="internal", services=_GATEWAY, deadline_s=5, idempotent=True),
         },
         "AgentInternal": {
             "ListModels": Rule(exposure="internal", services=_GATEWAY, deadline_s=5, idempotent=True),

@@ -8,18 +8,21 @@ from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
+from services.agent.domain.agents import Agent, AgentFilter, AgentKey
 from services.agent.domain.events import RunEvent
 from services.agent.domain.journal import CallRecord, Journal, OwedRow, StepRecord
 from services.agent.domain.run import Claim, Ending, Price, Run, RunSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
-    """An agent in its current version."""
+class ChosenAgent:
+    """What a run takes from its agent's current version; None: the deployment's own."""
 
     agent_id: UUID
     agent_version_id: UUID
     system_prompt: str | None
+    model: str | None = None
+    disabled_tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Admission:
     running_thread_ids: tuple[UUID, ...]
     queued_in_thread: int
     next_turn: int
-    agent: Agent | None
+    agent: ChosenAgent | None
     """The one asked for, else the account's default; None: there is none."""
 
 
@@ -51,7 +54,7 @@ class NewRun:
     account_id: UUID
     thread_id: UUID
     project_id: UUID
-    agent: Agent
+    agent: ChosenAgent
     turn: int
     spec: RunSpec
     seconds: float
@@ -128,9 +131,6 @@ class RunStore(Protocol):
     ) -> Admission:
         """What decides about a start."""
 
-    async def create_default_agent(self, account_id: UUID, agent: Agent, name: str) -> Agent:
-        """Makes the account's default agent, or returns the one that is there."""
-
     async def admit(self, run: NewRun) -> Run | None:
         """Writes run, ack and the user's message in one statement; None: lost a race for the key or the turn."""
 
@@ -154,6 +154,35 @@ class RunStore(Protocol):
 
     async def stats(self) -> RunStats:
         """Figures."""
+
+
+class AgentStore(Protocol):
+    """Agents and their versions. A deleted agent is nowhere seen again; driver errors never leave it."""
+
+    async def ensure_default(self, account_id: UUID, agent_id: UUID, version_id: UUID) -> None:
+        """Makes the account's default agent with these ids, where it has none; once, whoever else does the same."""
+
+    async def get(self, account_id: UUID, agent_id: UUID) -> Agent | None:
+        """The account's agent."""
+
+    async def page(self, account_id: UUID, before: AgentKey | None, size: int) -> tuple[list[Agent], int]:
+        """The account's agents, newest first, from behind `before`, and how many it has."""
+
+    async def numbered(self, account_id: UUID, wanted: AgentFilter, number: int, size: int) -> tuple[list[Agent], int]:
+        """Page `number`, from 1, of those wanted, and how many those are."""
+
+    async def count(self, account_id: UUID) -> int:
+        """How many agents the account has beside its default one."""
+
+    async def create(self, agent: Agent, most: int) -> Agent:
+        """Stores it, taking the default over where it is one; an agent of this id that is there is returned as it is.
+        Raises AgentLimitExceeded where `most` would be passed, at any concurrency; AgentNotFound for a deleted id."""
+
+    async def replace(self, before: Agent, after: Agent) -> Agent | None:
+        """Writes `after` over `before`, with its version where that is a new one; None: it changed meanwhile."""
+
+    async def delete(self, account_id: UUID, agent_id: UUID) -> bool:
+        """Tombstones the account's agent; False where it has no such agent or it is the default."""
 
 
 class OwnershipStore(Protocol):
@@ -265,15 +294,19 @@ class Billing(Protocol):
     async def extend(self, account_id: UUID, run_id: UUID, ordinal: int, microcredits: int) -> int:
         """One more block; how much it holds. Raises PaymentRequired."""
 
+    async def most_agents(self, account_id: UUID) -> int:
+        """How many agents the account's plan allows beside the default one."""
+
     async def deliver(self, account_id: UUID, payload: bytes) -> None:
         """Sends a serialized SettleRun."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolFunction:
-    """What a model may call."""
+    """What a model may call. `tool` is the registry name of the tool it belongs to."""
 
     name: str
+    tool: str
     tool_class: Literal["pure", "idempotent", "queryable", "at_most_once"]
     terminating: bool
     schema: dict[str, object]

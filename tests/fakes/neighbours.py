@@ -14,6 +14,7 @@ from mesh.billing.v1 import billing_pb2, billing_pb2_grpc
 from mesh.threads.v1 import threads_pb2, threads_pb2_grpc
 from mesh.tools.v1 import tools_pb2, tools_pb2_grpc
 
+from services.kit.context import current_caller
 from services.kit.errors import NotFound, Unavailable
 
 
@@ -81,7 +82,7 @@ class FakeThreads(threads_pb2_grpc.ThreadsInternalServicer):
 
 @dataclass
 class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
-    """Holds and posts by key; a key that comes twice with another body fails the test.
+    """Holds and posts by key; a key that comes twice with another body fails the test. Each plan allows `most_agents`.
 
     `block` is what a start holds, `extended` what was asked for later; `refuse` and `refuse_more` are what is said to
     either instead, and `away` to everything."""
@@ -93,7 +94,12 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
     block: int = 10**9
     refuse: Exception | None = None
     refuse_more: Exception | None = None
+    most_agents: int = 5
     away: bool = False
+
+    async def GetPlanLimits(self, request: Any, context: Any) -> billing_pb2.GetPlanLimitsResponse:
+        self._here()
+        return billing_pb2.GetPlanLimitsResponse(limits=billing_pb2.PlanLimits(max_agents=self.most_agents))
 
     async def AuthorizeRun(self, request: Any, context: Any) -> billing_pb2.AuthorizeRunResponse:
         self._here()
@@ -130,35 +136,31 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
 
 @dataclass
 class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
-    """`echo` answers its arguments; `slow` waits for `gate`; `fail` fails; `complete` ends a run. Executions belong to
-    their key. `away` refuses to list and to execute."""
+    """`echo` answers its arguments; `slow` waits for `gate`; `fail` fails; `complete`, another tool, ends a run.
+    Executions belong to their key; `scopes` are those of the last token. `away` refuses to list and to execute."""
 
     executions: dict[str, asyncio.Task[tools_pb2.ToolResult]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     attached: list[tuple[str, int]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    scopes: tuple[str, ...] = ()
     away: bool = False
     refused: int = 0
 
     async def ListTools(self, request: Any, context: Any) -> tools_pb2.ListToolsResponse:
         self._here()
-        names = {"echo": False, "slow": False, "fail": False, "complete": True}
-        functions = [
-            tools_pb2.ToolFunction(
-                name=name,
-                description=name,
-                parameters_json='{"type":"object"}',
-                tool_class=tools_pb2.TOOL_CLASS_QUERYABLE,
-                terminating=ends,
-            )
-            for name, ends in names.items()
-        ]
-        return tools_pb2.ListToolsResponse(tools=[tools_pb2.Tool(name="fake", functions=functions)])
+        return tools_pb2.ListToolsResponse(
+            tools=[
+                tools_pb2.Tool(name="fake_tool", functions=[_function(name) for name in ("echo", "slow", "fail")]),
+                tools_pb2.Tool(name="message_tool", functions=[_function("complete", terminating=True)]),
+            ]
+        )
 
     async def ExecuteTool(self, request: Any, context: Any) -> AsyncIterator[tools_pb2.ExecuteToolResponse]:
         self._here()
         self.attached.append((request.key, request.epoch))
+        self.scopes = tuple(current_caller().scopes)
         if request.key not in self.executions:
             self.started.append(request.key)
             self.executions[request.key] = asyncio.ensure_future(self._carry_out(request))
@@ -184,6 +186,16 @@ class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
         if self.away:
             self.refused += 1
             raise Unavailable("tools is away")
+
+
+def _function(name: str, *, terminating: bool = False) -> tools_pb2.ToolFunction:
+    return tools_pb2.ToolFunction(
+        name=name,
+        description=name,
+        parameters_json='{"type":"object"}',
+        tool_class=tools_pb2.TOOL_CLASS_QUERYABLE,
+        terminating=terminating,
+    )
 
 
 @dataclass

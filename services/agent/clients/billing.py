@@ -15,7 +15,8 @@ from services.agent.domain.run import Price
 from services.agent.ports import Authorization
 
 IDEMPOTENT: Final = tuple(
-    f"/mesh.billing.v1.BillingInternal/{method}" for method in ("AuthorizeRun", "ExtendHold", "SettleRun")
+    f"/mesh.billing.v1.BillingInternal/{method}"
+    for method in ("AuthorizeRun", "ExtendHold", "SettleRun", "GetPlanLimits")
 )
 
 
@@ -63,6 +64,11 @@ class BillingClient:
         )
         held: int = reply.held_microcredits
         return held
+
+    async def most_agents(self, account_id: UUID) -> int:
+        request = billing_pb2.GetPlanLimitsRequest(account_id=str(account_id))
+        most: int = (await self._stub.GetPlanLimits(request, timeout=5)).limits.max_agents
+        return most
 
     async def deliver(self, account_id: UUID, payload: bytes) -> None:  # noqa: ARG002 -- the payload names it
         await self._stub.SettleRun(billing_pb2.SettleRunRequest.FromString(payload), timeout=5)

@@ -38,7 +38,9 @@ class ToolsClient:
         if self._clock.monotonic() - self._read_at > CATALOGUE_TTL_S:
             reply = await self._stub.ListTools(tools_pb2.ListToolsRequest(), timeout=5)
             self._catalogue = {
-                function.name: decode_function(function) for tool in reply.tools for function in tool.functions
+                function.name: decode_function(tool.name, function)
+                for tool in reply.tools
+                for function in tool.functions
             }
             self._read_at = self._clock.monotonic()
         return self._catalogue
@@ -69,10 +71,11 @@ class ToolsClient:
         await self._stub.CancelExecution(tools_pb2.CancelExecutionRequest(key=key, epoch=epoch), timeout=10)
 
 
-def decode_function(function: tools_pb2.ToolFunction) -> ToolFunction:
+def decode_function(tool: str, function: tools_pb2.ToolFunction) -> ToolFunction:
     """A function with its schema in OpenAI's shape."""
     return ToolFunction(
         name=function.name,
+        tool=tool,
         tool_class=_CLASSES.get(function.tool_class, "at_most_once"),
         terminating=function.terminating,
         schema={

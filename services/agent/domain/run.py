@@ -14,6 +14,8 @@ QUEUE_LIMIT: Final = 10
 """Runs that may wait in one thread."""
 ATTEMPT_LIMIT: Final = 5
 """Claims without a result in between after which a run is poison."""
+ALL_TOOLS: Final = "tools"
+"""The scope of every tool."""
 SEQUENCE_STRIDE: Final = 10_000_000
 """`sequence` of a frame is epoch times this plus n: unique and growing over epochs, below 2**53."""
 
@@ -56,7 +58,7 @@ class RunSpec:
     price: Price
     held: int
     """Micro-credits of the first hold."""
-    scopes: tuple[str, ...] = ("tools",)
+    scopes: tuple[str, ...] = (ALL_TOOLS,)
     """What the run may call, as its service tokens say: all tools, or `tools:<registry name>` each."""
     fresh_thread: bool = False
     """The thread was made for this run: there is nothing earlier to load."""
@@ -64,6 +66,10 @@ class RunSpec:
     memory_enabled: bool | None = None
     system_prompt: str | None = None
     """The agent's own; None: the default one."""
+
+    def may_call(self, tool: str) -> bool:
+        """Whether the scopes cover a tool, by its registry name."""
+        return ALL_TOOLS in self.scopes or f"{ALL_TOOLS}:{tool}" in self.scopes
 
 
 @dataclass(frozen=True, slots=True)

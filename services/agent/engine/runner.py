@@ -95,7 +95,9 @@ class AgentRunner:
         state = self._state
         try:
             if state.native_tools:
-                state.functions.update(await patiently(state.interrupt, state.tools.catalogue))
+                known = await patiently(state.interrupt, state.tools.catalogue)
+                may_call = state.claim.spec.may_call
+                state.functions.update({name: found for name, found in known.items() if may_call(found.tool)})
         except Interrupted as interrupted:
             if interrupted.reason == "drain":
                 raise

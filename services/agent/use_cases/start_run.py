@@ -11,11 +11,12 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from services.agent.domain.run import QUEUE_LIMIT, Run, RunSpec
+from services.agent.domain.run import ALL_TOOLS, QUEUE_LIMIT, Run, RunSpec
 from services.agent.errors import AgentNotFound, IdempotencyConflict, ModelNotConfigured, ThreadQueueFull, UnknownModel
 from services.agent.llm.errors import ModelUnavailableError
 from services.agent.llm.registry import ModelRegistry
-from services.agent.ports import Admission, Agent, Billing, Hints, NewRun, RunStore, ThreadRef, Threads
+from services.agent.ports import Admission, Billing, ChosenAgent, Hints, NewRun, RunStore, ThreadRef, Threads, Tools
+from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.opening import Opening
 from services.kit.errors import Aborted
 
@@ -74,9 +75,11 @@ class StartRun:
         store: RunStore,
         threads: Threads,
         billing: Billing,
+        tools: Tools,
         models: ModelRegistry,
         hints: Hints,
         opening: Opening,
+        default_agent: DefaultAgent,
         settings: StartSettings,
         new_id: Callable[[], UUID],
         now: Callable[[], datetime],
@@ -85,23 +88,28 @@ class StartRun:
         self._store = store
         self._threads = threads
         self._billing = billing
+        self._tools = tools
         self._models = models
         self._hints = hints
         self._opening = opening
+        self._default_agent = default_agent
         self._settings = settings
         self._new_id = new_id
         self._now = now
         self._adopt = adopt
 
     async def __call__(self, start: Start) -> Run:
-        model = self._resolve(start.model_name)
         thread_id = start.thread_id or self._new_id()
         run_id = uuid5(NAMESPACE, f"{start.account_id}:{start.key}") if start.key else self._new_id()
         for _ in range(ATTEMPTS):
             admission = await self._store.admission(start.account_id, thread_id, start.agent_id, start.key)
             if admission.existing:
                 return self._repeated(start, admission)
-            agent = await self._agent(start, admission)
+            agent = admission.agent
+            if agent is None:
+                await self._look_for_agent(start)
+                continue
+            model = self._resolve(start.model_name or agent.model)
             thread = await self._threads.ensure(
                 start.account_id,
                 thread_id,
@@ -119,10 +127,11 @@ class StartRun:
         raise Aborted("Others start runs in this thread at the same time", retry_after_s=1)
 
     async def _admit(
-        self, start: Start, run_id: UUID, model: str, thread: ThreadRef, agent: Agent, admission: Admission
+        self, start: Start, run_id: UUID, model: str, thread: ThreadRef, agent: ChosenAgent, admission: Admission
     ) -> Run | None:
         """Gate, hold, commit; None: lost a race for the turn or the key."""
         settings = self._settings
+        scopes = await self._scopes(agent)
         deadline = self._now() + timedelta(seconds=settings.timeout_s)
         granted = await self._billing.authorize(
             start.account_id, run_id, thread.thread_id, model, admission.running_thread_ids, deadline
@@ -134,6 +143,7 @@ class StartRun:
             max_steps=start.max_steps or settings.max_steps,
             price=granted.price,
             held=granted.held,
+            scopes=scopes,
             fresh_thread=thread.created,
             mode=start.mode,
             memory_enabled=start.memory_enabled,
@@ -175,14 +185,18 @@ class StartRun:
                 raise ModelNotConfigured(refused.message, params={"variable": refused.variable}) from None
             raise UnknownModel.of("model_name", refused.message) from None
 
-    async def _agent(self, start: Start, admission: Admission) -> Agent:
-        if admission.agent is not None:
-            return admission.agent
+    async def _look_for_agent(self, start: Start) -> None:
+        """An agent that was named is not there; an account's default one is made."""
         if start.agent_id is not None:
-            raise AgentNotFound("Agent not found", params={"agent_id": str(start.agent_id)})
-        return await self._store.create_default_agent(
-            start.account_id, Agent(self._new_id(), self._new_id(), None), "Agent"
-        )
+            raise AgentNotFound(start.agent_id)
+        await self._default_agent(start.account_id)
+
+    async def _scopes(self, agent: ChosenAgent) -> tuple[str, ...]:
+        """What the run may call: all tools, or each one that the agent has not switched off."""
+        if not agent.disabled_tools:
+            return (ALL_TOOLS,)
+        known = {function.tool for function in (await self._tools.catalogue()).values()}
+        return tuple(f"{ALL_TOOLS}:{tool}" for tool in sorted(known - agent.disabled_tools))
 
     @staticmethod
     def _repeated(start: Start, admission: Admission) -> Run:

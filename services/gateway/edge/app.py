@@ -6,6 +6,7 @@ import socket
 from contextlib import AsyncExitStack
 
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from mesh.agent.v1.agents_pb2_grpc import AgentsInternalStub, AgentsStub
 from mesh.agent.v1.runs_pb2_grpc import AgentInternalStub, AgentRunsStub
 from mesh.billing.v1.billing_pb2_grpc import BillingInternalStub, BillingStub
 from mesh.gateway.v1.edge_pb2_grpc import add_EdgeServicer_to_server
@@ -78,7 +79,12 @@ class _Asked:
         own = {name: channels.open(name, idempotent=_repeatable(name)) for name in _NEIGHBOURS}
         user = {name: channels.open(name, idempotent=_repeatable(name), forward=True) for name in _NEIGHBOURS}
         self.threads = ThreadsClient(ThreadsStub(user["threads"]), ThreadsInternalStub(own["threads"]))
-        self.runs = AgentClient(AgentRunsStub(user["agent"]), AgentInternalStub(own["agent"]))
+        self.runs = AgentClient(
+            AgentRunsStub(user["agent"]),
+            AgentInternalStub(own["agent"]),
+            AgentsStub(user["agent"]),
+            AgentsInternalStub(own["agent"]),
+        )
         self.sandboxes = SandboxClient(SandboxesStub(user["sandbox"]))
         self.billing = BillingClient(BillingStub(user["billing"]))
         self.roles = Roles(BillingInternalStub(own["billing"]))

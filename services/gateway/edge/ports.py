@@ -75,6 +75,14 @@ class Runs(Protocol):
 
     async def running_count(self, account_id: str) -> int: ...
 
+    async def agent_count(self, account_id: str) -> int:
+        """How many agents an account has beside its default one."""
+        ...
+
+    async def require_agent(self, agent_id: str) -> None:
+        """Raises what agent says to one that is not there, or not the caller's."""
+        ...
+
     async def stats(self) -> RunStats: ...
 
 

@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from mesh.agent.v1 import events_pb2, runs_pb2
+from google.api.httpbody_pb2 import HttpBody
+from mesh.agent.v1 import agents_pb2, events_pb2, runs_pb2
+from mesh.agent.v1.agents_pb2_grpc import AgentsStub
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from services.agent.app import build_role
@@ -23,7 +25,8 @@ from tests.support.harness import ACCOUNTS, ServiceHarness, make_settings, serve
 from tests.support.redis import EmbeddedRedis
 
 OWNER = ACCOUNTS["user"]
-FILES = [runs_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR]
+FILES = [runs_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR, agents_pb2.DESCRIPTOR]
+NAMED = agents_pb2.AgentFields(name="Mine")
 
 KINDS: dict[str, Kind] = {
     "AgentRuns.StartRun": "own",
@@ -34,6 +37,16 @@ KINDS: dict[str, Kind] = {
     "AgentRuns.ListActiveRuns": "own",
     "AgentRuns.ListThreadRuns": "read",
     "AgentRuns.WatchRun": "read",
+    "Agents.ListAgents": "own",
+    "Agents.CreateAgent": "own",
+    "Agents.GetAgent": "hidden",
+    "Agents.UpdateAgent": "hidden",
+    "Agents.DeleteAgent": "hidden",
+    "AgentsRest.ListAgents": "own",
+    "AgentsRest.CreateAgent": "own",
+    "AgentsRest.GetAgent": "hidden",
+    "AgentsRest.UpdateAgent": "hidden",
+    "AgentsInternal.CountAgents": "internal",
     "AgentInternal.ListModels": "internal",
     "AgentInternal.ListRecentRuns": "internal",
     "AgentInternal.CountActiveRuns": "internal",
@@ -50,6 +63,18 @@ REQUESTS: dict[str, Callable[[Things], Any]] = {
     "AgentRuns.ListActiveRuns": lambda _: runs_pb2.ListActiveRunsRequest(),
     "AgentRuns.ListThreadRuns": lambda things: runs_pb2.ListThreadRunsRequest(thread_id=things["thread"]),
     "AgentRuns.WatchRun": lambda things: runs_pb2.WatchRunRequest(agent_run_id=things["run"]),
+    "Agents.ListAgents": lambda _: agents_pb2.ListAgentsRequest(),
+    "Agents.CreateAgent": lambda _: agents_pb2.CreateAgentRequest(agent=NAMED),
+    "Agents.GetAgent": lambda things: agents_pb2.GetAgentRequest(agent_id=things["agent"]),
+    "Agents.UpdateAgent": lambda things: agents_pb2.UpdateAgentRequest(agent_id=things["agent"], agent=NAMED),
+    "Agents.DeleteAgent": lambda things: agents_pb2.DeleteAgentRequest(agent_id=things["agent"]),
+    "AgentsRest.ListAgents": lambda _: agents_pb2.AgentsRestListAgentsRequest(),
+    "AgentsRest.CreateAgent": lambda _: agents_pb2.AgentsRestCreateAgentRequest(body=HttpBody(data=b'{"name":"x"}')),
+    "AgentsRest.GetAgent": lambda things: agents_pb2.AgentsRestGetAgentRequest(agent_id=things["agent"]),
+    "AgentsRest.UpdateAgent": lambda things: agents_pb2.AgentsRestUpdateAgentRequest(
+        agent_id=things["agent"], body=HttpBody(data=b'{"name":"x"}')
+    ),
+    "AgentsInternal.CountAgents": lambda _: agents_pb2.CountAgentsRequest(account_id=OWNER),
     "AgentInternal.ListModels": lambda _: runs_pb2.ListModelsRequest(),
     "AgentInternal.ListRecentRuns": lambda things: runs_pb2.ListRecentRunsRequest(thread_id=things["thread"]),
     "AgentInternal.CountActiveRuns": lambda _: runs_pb2.CountActiveRunsRequest(account_id=OWNER),
@@ -68,6 +93,7 @@ async def agent(
     """An agent that executes nothing, so that runs stay as they were made."""
     directory: Path = tmp_path_factory.mktemp("agent")
     fakes = Neighbours()
+    fakes.billing.most_agents = 10_000
     async with AsyncExitStack() as stack:
         urls = {
             f"mesh_{name}_url": await stack.enter_async_context(
@@ -80,13 +106,14 @@ async def agent(
 
 
 async def prepare(agent: Running, visibility: Visibility) -> Things:
-    """A run of the owner's, in a thread of its own."""
+    """A run of the owner's, in a thread of its own, and an agent."""
     harness, fakes = agent
     request = runs_pb2.StartRunRequest(prompt="hi", model_name="mock-ai")
     run = await harness.stub(AgentRunsStub, "user").StartRun(request)
     if visibility == "public":
         fakes.threads.public.add(run.thread_id)
-    return {"run": run.agent_run_id, "thread": run.thread_id}
+    made = await harness.stub(AgentsStub, "user").CreateAgent(agents_pb2.CreateAgentRequest(agent=NAMED))
+    return {"run": run.agent_run_id, "thread": run.thread_id, "agent": made.agent.agent_id}
 
 
 @pytest.mark.parametrize("case", cases(FILES, POLICY, KINDS), ids=str)
@@ -96,10 +123,10 @@ async def test_each_caller_gets_the_verdict_of_the_design(agent: Running, case: 
     assert await verdict(channel, case.method, REQUESTS[case.rpc](things)) == case.verdict
 
 
-@pytest.mark.parametrize("rpc_name", [name for name, kind in KINDS.items() if kind in ("read", "write")])
+@pytest.mark.parametrize("rpc_name", [name for name, kind in KINDS.items() if kind in ("read", "write", "hidden")])
 async def test_an_unknown_id_looks_like_a_hidden_one(agent: Running, rpc_name: str) -> None:
     """Nobody can find out by its answer whether an id exists."""
     (method,) = {case.method for case in cases(FILES, POLICY, KINDS) if case.rpc == rpc_name}
-    unknown = {"run": str(uuid4()), "thread": str(uuid4())}
+    unknown = {"run": str(uuid4()), "thread": str(uuid4()), "agent": str(uuid4())}
     channel = agent[0].channel("other")
     assert await verdict(channel, method, REQUESTS[rpc_name](unknown)) == 404

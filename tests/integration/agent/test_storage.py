@@ -17,7 +17,7 @@ from services.agent.domain.journal import Journal
 from services.agent.domain.run import Claim, Run
 from services.agent.engine.endings import POISON, STOPPED
 from services.agent.errors import Fenced, StopRequested
-from services.agent.ports import Agent, Fence, NewRun, Owed, Stamped, Writes
+from services.agent.ports import ChosenAgent, Fence, NewRun, Owed, Stamped, Writes
 from services.agent.storage.postgres.journal import PostgresJournal
 from services.agent.storage.postgres.outbox import PostgresOutbox
 from services.agent.storage.postgres.ownership import PostgresOwnership
@@ -45,7 +45,7 @@ class Stores:
 
     async def admit(self, thread_id: UUID | None = None, turn: int = 1) -> Run:
         """A queued run."""
-        agent = Agent(uuid4(), uuid4(), None)
+        agent = ChosenAgent(uuid4(), uuid4(), None)
         new = NewRun(
             uuid4(), ACCOUNT_ID, thread_id or uuid4(), uuid4(), agent, turn, claim().spec, 60.0, b"", None, b"a", b"m"
         )

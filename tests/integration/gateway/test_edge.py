@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2
-from mesh.agent.v1 import events_pb2, runs_pb2
+from mesh.agent.v1 import agents_pb2, events_pb2, runs_pb2
 from mesh.billing.v1 import billing_pb2
 from mesh.sandbox.v1 import sandbox_pb2
 from mesh.threads.v1 import threads_pb2
@@ -349,6 +349,7 @@ async def test_the_account_state_has_the_keys_that_pages_read(house: House) -> N
         house.mesh.on(
             "/mesh.agent.v1.AgentInternal/CountActiveRuns", answering(runs_pb2.CountActiveRunsResponse(running_count=1))
         ),
+        house.mesh.on("/mesh.agent.v1.AgentsInternal/CountAgents", answering(agents_pb2.CountAgentsResponse(agents=2))),
         house.mesh.on(
             "/mesh.threads.v1.ThreadsInternal/CountThreads",
             answering(threads_pb2.CountThreadsResponse(projects=3, threads=4)),
@@ -358,6 +359,7 @@ async def test_the_account_state_has_the_keys_that_pages_read(house: House) -> N
     assert set(view) == {"credits", "subscription", "models", "limits", "tier", "_cache"}
     assert view["models"][0]["capabilities"] == ["tools"]
     assert view["limits"]["concurrent_runs"] == {"running_count": 1, "limit": 2, "can_start": True, "tier_name": "free"}
+    assert view["limits"]["ai_worker_count"]["current_count"] == 2
     assert view["credits"]["daily_refresh"] is None
 
 

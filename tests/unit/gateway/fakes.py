@@ -80,6 +80,8 @@ class FakeRuns(Runs):
     started: list[StartOrder] = field(default_factory=list)
     watched: list[tuple[str, str]] = field(default_factory=list)
     active: int = 1
+    agents: int = 4
+    known_agents: tuple[str, ...] = ()
 
     async def start(self, order: StartOrder) -> Started:
         self.started.append(order)
@@ -97,6 +99,13 @@ class FakeRuns(Runs):
 
     async def running_count(self, account_id: str) -> int:
         return self.active
+
+    async def agent_count(self, account_id: str) -> int:
+        return self.agents
+
+    async def require_agent(self, agent_id: str) -> None:
+        if agent_id not in self.known_agents:
+            raise NotFound("Agent not found", reason="AGENT_NOT_FOUND")
 
     async def stats(self) -> RunStats:
         return RunStats(queued=2, running=3, oldest_queued_s=1.5, outbox_pending=4, orphaned=1)

@@ -4,7 +4,7 @@ import pytest
 
 from services.gateway.edge.domain import Form
 from services.gateway.edge.use_cases.start_agent_run import StartAgentRun
-from services.kit.errors import InvalidArgument, PermissionDenied
+from services.kit.errors import InvalidArgument, NotFound, PermissionDenied
 from tests.unit.gateway.fakes import ACCOUNT, PROJECT, RUN, SANDBOX, THREAD, FakeRuns, FakeSandboxes, SmallFile, Threads
 
 NEW = "88888888-aaaa-4888-8888-888888888888"
@@ -42,6 +42,13 @@ async def test_files_are_stored_first_and_the_prompt_says_where() -> None:
     started = desk.runs.started[0]
     assert started.prompt == "hi\n\nAttached files:\n- /workspace/uploads/a.txt\n- /workspace/uploads/b.txt"
     assert (started.thread_id, started.project_id, answer["sandbox_id"]) == (NEW, PROJECT, SANDBOX)
+
+
+async def test_nothing_is_stored_for_an_agent_that_is_not_there() -> None:
+    desk = Desk()
+    with pytest.raises(NotFound):
+        await desk.start(ACCOUNT, form("a.txt", agent_id=NEW), None)
+    assert (desk.threads.ensured, desk.sandboxes.files) == ([], {})
 
 
 async def test_a_thread_that_should_exist_is_not_made_for_a_file() -> None:

@@ -90,7 +90,7 @@ async def test_the_account_state_joins_plan_models_and_counts() -> None:
     assert limits["projects"] == {"current": 2, "max": 2, "can_create": False, "tier_name": "free"}
     assert limits["threads"] == {"current": 3, "max": 10, "can_create": True, "tier_name": "free"}
     assert limits["concurrent_runs"] == {"running_count": 1, "limit": 1, "can_start": False, "tier_name": "free"}
-    assert limits["ai_worker_count"] == {"current_count": 0, "limit": 5, "can_create": True, "tier_name": "free"}
+    assert limits["ai_worker_count"] == {"current_count": 4, "limit": 5, "can_create": True, "tier_name": "free"}
     assert view["_cache"] == {"cached": False, "local_mode": True}
 
 

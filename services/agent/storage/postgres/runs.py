@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.agent.domain.agents import disabled_tools
 from services.agent.domain.run import QUEUE_LIMIT, Run
-from services.agent.ports import Admission, Agent, Existing, NewRun, Owed, RunStats, Stamped
+from services.agent.ports import Admission, ChosenAgent, Existing, NewRun, Owed, RunStats, Stamped
 from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_run, encode_spec
-from services.kit.postgres import Database, UniqueViolation
+from services.kit.postgres import Database, Record, UniqueViolation
 
 ADMISSION = f"""
 SELECT
@@ -16,32 +18,17 @@ SELECT
       WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting')) AS running_thread_ids,
     (SELECT count(*) FROM runs WHERE thread_id = $2 AND status = 'queued') AS queued_in_thread,
     (SELECT coalesce(max(turn), 0) + 1 FROM runs WHERE thread_id = $2) AS next_turn,
-    agent.agent_id AS chosen_agent_id, agent.agent_version_id AS chosen_version_id, agent.system_prompt,
+    agent.agent_id AS chosen_agent_id, agent.agent_version_id AS chosen_version_id,
+    agent.system_prompt, agent.agent_model, agent.agentpress_tools,
     existing.request_hash, {", ".join("existing." + column for column in RUN_COLUMNS.split(", "))}
 FROM (SELECT 1) AS one
 LEFT JOIN LATERAL (
-    SELECT a.agent_id, v.agent_version_id, v.system_prompt
+    SELECT a.agent_id, v.agent_version_id, v.system_prompt, v.model AS agent_model, v.agentpress_tools
     FROM agents a JOIN agent_versions v ON v.agent_version_id = a.current_version_id
-    WHERE a.account_id = $1 AND CASE WHEN $3::uuid IS NULL THEN a.is_default ELSE a.agent_id = $3 END
+    WHERE a.account_id = $1 AND a.deleted_at IS NULL
+      AND CASE WHEN $3::uuid IS NULL THEN a.is_default ELSE a.agent_id = $3 END
 ) AS agent ON true
 LEFT JOIN runs AS existing ON existing.account_id = $1 AND existing.idempotency_key = $4
-"""
-
-CREATE_AGENT = """
-WITH made AS (
-    INSERT INTO agents (agent_id, account_id, name, is_default, current_version_id)
-    VALUES ($2, $1, $4, true, $3)
-    ON CONFLICT (account_id) WHERE is_default DO NOTHING
-    RETURNING agent_id
-)
-INSERT INTO agent_versions (agent_version_id, agent_id, number)
-SELECT $3, agent_id, 1 FROM made
-"""
-
-DEFAULT_AGENT = """
-SELECT a.agent_id, v.agent_version_id, v.system_prompt
-FROM agents a JOIN agent_versions v ON v.agent_version_id = a.current_version_id
-WHERE a.account_id = $1 AND a.is_default
 """
 
 # The turn was read beforehand; who lost the race for it is told by runs_turn.
@@ -106,20 +93,13 @@ class PostgresRuns:
     ) -> Admission:
         row = await self._database.fetchrow(ADMISSION, account_id, thread_id, agent_id, idempotency_key)
         assert row is not None
-        chosen = row["chosen_agent_id"]
         return Admission(
             existing=Existing(decode_run(row), row["request_hash"]) if row["run_id"] else None,
             running_thread_ids=tuple(row["running_thread_ids"] or ()),
             queued_in_thread=row["queued_in_thread"],
             next_turn=row["next_turn"],
-            agent=Agent(chosen, row["chosen_version_id"], row["system_prompt"]) if chosen else None,
+            agent=_chosen(row) if row["chosen_agent_id"] else None,
         )
-
-    async def create_default_agent(self, account_id: UUID, agent: Agent, name: str) -> Agent:
-        await self._database.execute(CREATE_AGENT, account_id, agent.agent_id, agent.agent_version_id, name)
-        row = await self._database.fetchrow(DEFAULT_AGENT, account_id)
-        assert row is not None
-        return Agent(row["agent_id"], row["agent_version_id"], row["system_prompt"])
 
     async def admit(self, run: NewRun) -> Run | None:
         try:
@@ -195,3 +175,13 @@ class PostgresRuns:
         row = await self._database.fetchrow(STATS)
         assert row is not None
         return RunStats(**dict(row))
+
+
+def _chosen(row: Record) -> ChosenAgent:
+    return ChosenAgent(
+        agent_id=row["chosen_agent_id"],
+        agent_version_id=row["chosen_version_id"],
+        system_prompt=row["system_prompt"],
+        model=row["agent_model"],
+        disabled_tools=disabled_tools(json.loads(row["agentpress_tools"])),
+    )

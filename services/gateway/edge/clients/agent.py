@@ -1,9 +1,10 @@
-"""Runs at agent."""
+"""Runs and agents at agent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from mesh.agent.v1 import agents_pb2
 from mesh.agent.v1 import runs_pb2 as pb
 
 from services.gateway.edge.codec.views import model_view, run_view
@@ -11,15 +12,24 @@ from services.gateway.edge.domain import Json, Started, StartOrder
 from services.gateway.edge.ports import EventBatches, Runs, RunStats
 
 if TYPE_CHECKING:  # the asynchronous stubs are names of the type stubs alone
+    from mesh.agent.v1.agents_pb2_grpc import AgentsAsyncStub, AgentsInternalAsyncStub
     from mesh.agent.v1.runs_pb2_grpc import AgentInternalAsyncStub, AgentRunsAsyncStub
 
 
 class AgentClient(Runs):
     """Asks agent."""
 
-    def __init__(self, as_user: AgentRunsAsyncStub, as_gateway: AgentInternalAsyncStub) -> None:
+    def __init__(
+        self,
+        as_user: AgentRunsAsyncStub,
+        as_gateway: AgentInternalAsyncStub,
+        agents: AgentsAsyncStub,
+        agent_counts: AgentsInternalAsyncStub,
+    ) -> None:
         self._user = as_user
         self._gateway = as_gateway
+        self._agents = agents
+        self._agent_counts = agent_counts
 
     async def start(self, order: StartOrder) -> Started:
         answer = await self._user.StartRun(
@@ -52,6 +62,13 @@ class AgentClient(Runs):
     async def running_count(self, account_id: str) -> int:
         answer = await self._gateway.CountActiveRuns(pb.CountActiveRunsRequest(account_id=account_id))
         return answer.running_count
+
+    async def agent_count(self, account_id: str) -> int:
+        answer = await self._agent_counts.CountAgents(agents_pb2.CountAgentsRequest(account_id=account_id))
+        return answer.agents
+
+    async def require_agent(self, agent_id: str) -> None:
+        await self._agents.GetAgent(agents_pb2.GetAgentRequest(agent_id=agent_id))
 
     async def stats(self) -> RunStats:
         answer = await self._gateway.GetRunStats(pb.GetRunStatsRequest())

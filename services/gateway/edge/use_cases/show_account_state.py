@@ -7,7 +7,7 @@ import asyncio
 from services.gateway.edge.domain import Json
 from services.gateway.edge.ports import Account, Billing, Runs, Threads
 
-# Custom agents, MCP servers and triggers do not exist yet, so nobody has one.
+# Custom MCP servers and triggers do not exist yet, so nobody has one.
 _NONE_YET = 0
 
 
@@ -20,23 +20,24 @@ class ShowAccountState:
         self._threads = threads
 
     async def __call__(self, account_id: str, skip_cache: bool) -> Json:
-        account, models, running, (projects, threads) = await asyncio.gather(
+        account, models, running, agents, (projects, threads) = await asyncio.gather(
             self._billing.account(skip_cache),
             self._runs.models(),
             self._runs.running_count(account_id),
+            self._runs.agent_count(account_id),
             self._threads.counts(account_id),
         )
         return {
             "credits": account.credits,
             "subscription": account.subscription,
             "models": models,
-            "limits": _limits(account, running, projects, threads),
+            "limits": _limits(account, running, agents, projects, threads),
             "tier": account.tier,
             "_cache": {"cached": False, **({"local_mode": True} if account.local_mode else {"ttl_seconds": 0})},
         }
 
 
-def _limits(account: Account, running: int, projects: int, threads: int) -> Json:
+def _limits(account: Account, running: int, agents: int, projects: int, threads: int) -> Json:
     tier, most = {"tier_name": account.tier_name}, account.limits
     running_limit = most.get("max_concurrent_runs", 0)
     return {
@@ -48,7 +49,7 @@ def _limits(account: Account, running: int, projects: int, threads: int) -> Json
             "can_start": running < running_limit,
             **tier,
         },
-        "ai_worker_count": {**_counted(most.get("max_agents", 0)), **tier},
+        "ai_worker_count": {**_counted(most.get("max_agents", 0), agents), **tier},
         "custom_mcp_count": {**_counted(most.get("max_custom_mcps", 0)), **tier},
         "trigger_count": {
             "scheduled": _counted(most.get("max_scheduled_triggers", 0)),
@@ -62,5 +63,5 @@ def _held(count_key: str, count: int, limit_key: str, limit: int) -> Json:
     return {count_key: count, limit_key: limit, "can_create": count < limit}
 
 
-def _counted(limit: int) -> Json:
-    return _held("current_count", _NONE_YET, "limit", limit)
+def _counted(limit: int, count: int = _NONE_YET) -> Json:
+    return _held("current_count", count, "limit", limit)

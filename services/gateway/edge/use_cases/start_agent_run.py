@@ -27,6 +27,8 @@ class StartAgentRun:
         files = [file for _, file in form.files]
         sandbox_id = None
         if files:
+            if order.agent_id:
+                await self._runs.require_agent(order.agent_id)
             order = await self._with_place(account_id, order)
             order, sandbox_id = await self._with_files(order, files)
         started = await self._runs.start(order)
