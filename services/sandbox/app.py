@@ -27,17 +27,20 @@ from services.sandbox.providers.local.engine import EngineConfig
 from services.sandbox.providers.local.homes import Homes
 from services.sandbox.providers.local.provider import LocalProvider
 from services.sandbox.servicer import SandboxesServicer, SandboxInternalServicer, UseCases
-from services.sandbox.storage.postgres import PostgresProcesses, PostgresSandboxes
+from services.sandbox.storage.postgres import PostgresProcesses, PostgresSandboxes, PostgresUploads
+from services.sandbox.use_cases.announce_uploads import AnnounceUploads
+from services.sandbox.use_cases.create_ssh_token import CreateSshToken
 from services.sandbox.use_cases.delete_file import DeleteFile
 from services.sandbox.use_cases.delete_sandbox import DeleteSandbox
 from services.sandbox.use_cases.execute_command import ExecuteCommand
 from services.sandbox.use_cases.get_sandbox import GetSandbox
-from services.sandbox.use_cases.keep_house import ForgetProcesses, KeepHouse, StopIdle
+from services.sandbox.use_cases.keep_house import ForgetProcesses, ForgetUploads, KeepHouse, StopIdle
 from services.sandbox.use_cases.list_files import ListFiles
 from services.sandbox.use_cases.open_sandbox import OpenSandbox
 from services.sandbox.use_cases.process_runner import ProcessRunner
 from services.sandbox.use_cases.read_file import ReadFile
 from services.sandbox.use_cases.run_process import RunProcess
+from services.sandbox.use_cases.stop_sandbox import StopSandbox
 from services.sandbox.use_cases.write_file import UploadFile, WriteFile
 
 MIGRATIONS = "services.sandbox.storage.migrations"
@@ -57,6 +60,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     access = ThreadsProjectAccess(threads, SystemClock(), settings.mesh_sandbox_access_cache_s)
 
     sandboxes, processes = PostgresSandboxes(database), PostgresProcesses(database)
+    uploads = PostgresUploads(database)
     tasks = await stack.enter_async_context(Supervisor())
     runner = ProcessRunner(processes, provider, tasks, SystemClock(), RandomIds())
     lost = await runner.recover()
@@ -65,8 +69,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     log.info("sandbox.ready", level=isolation.level, unsafe=isolation.unsafe, missing=isolation.missing, lost=lost)
 
     tasks.start("quotas", provider.watch)
-    tasks.start("housekeeping", _housekeeping(settings, sandboxes, processes, provider, runner).run)
-    use = _use_cases(sandboxes, provider, access, runner)
+    tasks.start("housekeeping", _housekeeping(settings, sandboxes, processes, uploads, provider, runner).run)
+    use = _use_cases(settings, sandboxes, uploads, provider, access, runner)
     server = Server(settings, POLICY)
     sandbox_pb2_grpc.add_SandboxesServicer_to_server(SandboxesServicer(use), server)
     sandbox_pb2_grpc.add_SandboxInternalServicer_to_server(SandboxInternalServicer(use), server)
@@ -105,22 +109,33 @@ def _housekeeping(
     settings: Settings,
     sandboxes: PostgresSandboxes,
     processes: PostgresProcesses,
+    uploads: PostgresUploads,
     provider: LocalProvider,
     runner: ProcessRunner,
 ) -> KeepHouse:
     clock = SystemClock()
     idle = StopIdle(sandboxes, provider, runner, clock, timedelta(seconds=settings.mesh_sandbox_idle_s))
     forget = ForgetProcesses(processes, provider, clock, timedelta(days=settings.mesh_sandbox_kept_days))
-    return KeepHouse(idle, forget, min(settings.mesh_sandbox_idle_s / 4, _MOST_BETWEEN_HOUSEKEEPING_S))
+    return KeepHouse(
+        idle, forget, ForgetUploads(uploads, clock), min(settings.mesh_sandbox_idle_s / 4, _MOST_BETWEEN_HOUSEKEEPING_S)
+    )
 
 
 def _use_cases(
-    sandboxes: PostgresSandboxes, provider: LocalProvider, access: ProjectAccess, runner: ProcessRunner
+    settings: Settings,
+    sandboxes: PostgresSandboxes,
+    uploads: PostgresUploads,
+    provider: LocalProvider,
+    access: ProjectAccess,
+    runner: ProcessRunner,
 ) -> UseCases:
     clock, new_id = SystemClock(), RandomIds()
     opened = OpenSandbox(sandboxes, provider, access, clock, new_id)
     return UseCases(
         open_sandbox=opened,
+        stop_sandbox=StopSandbox(opened, sandboxes, provider, clock),
+        create_ssh_token=CreateSshToken(opened, provider),
+        announce_uploads=AnnounceUploads(opened, uploads, clock, timedelta(seconds=settings.mesh_sandbox_upload_s)),
         get_sandbox=GetSandbox(sandboxes, provider, access),
         delete_sandbox=DeleteSandbox(sandboxes, provider, clock, new_id),
         list_files=ListFiles(opened, provider),

@@ -21,20 +21,46 @@ from services.sandbox.domain import (
     Listing,
     OutputChunk,
     Process,
+    ProjectVisit,
     Sandbox,
+    SandboxStatus,
+    SshAccess,
     Visit,
 )
+from services.sandbox.use_cases.create_ssh_token import DEFAULT_MINUTES
 from services.sandbox.use_cases.execute_command import Executed
 from services.sandbox.use_cases.get_sandbox import View
 from services.sandbox.use_cases.write_file import DEFAULT_MODE, Uploaded
 
+_Placed = pb.ListFilesRequest | pb.ReadFileRequest | pb.ExecuteCommandRequest | pb.UploadTarget
+
 GIB = 1024**3
+_STATES = {
+    SandboxStatus.LIVE: "started",
+    SandboxStatus.STARTING: "starting",
+    SandboxStatus.OFFLINE: "stopped",
+    SandboxStatus.FAILED: "error",
+    SandboxStatus.UNKNOWN: "unknown",
+}
+"""In the words that the web client knows from its first provider."""
 DEFAULT_TIMEOUT_S = 60.0
 
 
 def decode_visit(account_id: str, sandbox_id: str) -> Visit:
     """A caller at a sandbox."""
     return Visit(account_id, sandbox_id.lower())
+
+
+def decode_door(account_id: str, request: _Placed) -> Door:
+    """A caller at a sandbox, by its id or by its project's."""
+    if request.HasField("sandbox_id"):
+        return decode_visit(account_id, request.sandbox_id)
+    return decode_project_visit(account_id, request.project_id)
+
+
+def decode_project_visit(account_id: str, project_id: str) -> ProjectVisit:
+    """A caller at a project's sandbox."""
+    return ProjectVisit(account_id, project_id.lower())
 
 
 def decode_errand(
@@ -76,14 +102,11 @@ def decode_collision(write: pb.FileWrite) -> Collision:
     return Collision.MUST_NOT_EXIST if write.must_not_exist else Collision.REPLACE
 
 
-def decode_target(account_id: str, first: pb.UploadFileRequest) -> tuple[Door, str]:
+def decode_target(first: pb.UploadFileRequest | None) -> pb.UploadTarget:
     """Where an upload goes."""
-    if not first.HasField("target"):
+    if first is None or not first.HasField("target"):
         raise InvalidArgument.of("target", "must come first")
-    target = first.target
-    if target.HasField("sandbox_id"):
-        return decode_visit(account_id, target.sandbox_id), target.path
-    return Errand(account_id, target.project_id.lower()), target.path
+    return first.target
 
 
 def decode_data(part: pb.UploadFileRequest) -> bytes:
@@ -115,6 +138,7 @@ def encode_status(view: View, project_id: str, now: datetime) -> pb.GetSandboxSt
         status=view.status,
         sandbox_id=view.sandbox.sandbox_id if view.sandbox else None,
         project_id=project_id,
+        daytona_state=_STATES[view.status],
         last_checked=_timestamp(now),
         error=view.error or None,
         cpu=view.limits.cpus,
@@ -151,6 +175,15 @@ def encode_upload(uploaded: Uploaded, path: str) -> pb.UploadFileResponse:
         sandbox_id=uploaded.sandbox.sandbox_id,
         sandbox_created=uploaded.made,
     )
+
+
+def decode_minutes(request: pb.CreateSshTokenRequest) -> int:
+    """For how long; the default where nothing was said."""
+    return request.expires_in_minutes if request.HasField("expires_in_minutes") else DEFAULT_MINUTES
+
+
+def encode_ssh_access(access: SshAccess, minutes: int) -> pb.CreateSshTokenResponse:
+    return pb.CreateSshTokenResponse(token=access.token, ssh_command=access.command, expires_in_minutes=minutes)
 
 
 def encode_executed(executed: Executed) -> pb.ExecuteCommandResponse:

@@ -82,6 +82,9 @@ class Settings(MeshSettings):
     mesh_sandbox_kept_days: float = Field(default=30.0, gt=0)
     """Days for which ended commands and their output are known by key."""
 
+    mesh_sandbox_upload_s: float = Field(default=600.0, gt=0)
+    """Seconds for which announced uploads count as pending, unless somebody says that they are done."""
+
     mesh_sandbox_access_cache_s: float = Field(default=5.0, ge=0)
     """Seconds for which an answer of threads about who may see a project is believed."""
 

@@ -101,6 +101,14 @@ class Visit:
 
 
 @dataclass(frozen=True)
+class ProjectVisit:
+    """Somebody at a project's sandbox by the project's id; an owner's is made if need be."""
+
+    account_id: str
+    project_id: str
+
+
+@dataclass(frozen=True)
 class Errand:
     """A service on behalf of a project's owner; the sandbox is made if need be."""
 
@@ -108,7 +116,15 @@ class Errand:
     project_id: str
 
 
-Door = Visit | Errand
+Door = Visit | ProjectVisit | Errand
+
+
+@dataclass(frozen=True)
+class SshAccess:
+    """A way in by SSH: a secret, and the command that uses it."""
+
+    token: str
+    command: str
 
 
 @dataclass(frozen=True)

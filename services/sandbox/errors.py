@@ -117,6 +117,17 @@ class TooManyProcesses(RateLimited):
         return cls("Too many commands run in this sandbox", params={"limit": limit}, retry_after_s=1)
 
 
+class SshNotSupported(Conflict):
+    """The provider has no way in by SSH."""
+
+    reason = "SSH_NOT_SUPPORTED"
+
+    @classmethod
+    def of(cls, provider: str) -> Self:
+        """For the sandbox's provider."""
+        return cls(f"Sandboxes of the {provider} provider have no SSH access", params={"provider": provider})
+
+
 class IsolationUnavailable(Unavailable):
     """This machine cannot isolate commands; the message says what to do."""
 

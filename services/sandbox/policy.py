@@ -14,6 +14,11 @@ POLICY = PolicyTable(
         "Sandboxes": {
             "GetProjectSandbox": _SHARED_READ,
             "GetSandboxStatus": _SHARED_READ,
+            "StartSandbox": _REPEATABLE_WRITE,
+            "StopSandbox": _REPEATABLE_WRITE,
+            "AnnounceUploads": Rule(users=True, rate="write"),
+            "CompleteUploads": Rule(users=True, rate="write"),
+            "CreateSshToken": Rule(users=True, rate="write"),
             "ListFiles": _SHARED_READ,
             "ReadFile": _SHARED_READ,
             "WriteFile": _REPEATABLE_WRITE,
@@ -30,6 +35,7 @@ POLICY = PolicyTable(
             "ReadProjectFile": Rule(exposure="internal", services=_FILES, deadline_s=60, idempotent=True),
             "ChangeProjectFile": Rule(exposure="internal", services={"tools"}, deadline_s=30, idempotent=True),
             "ListProjectFiles": Rule(exposure="internal", services={"tools"}, deadline_s=30, idempotent=True),
+            "CountPendingUploads": Rule(exposure="internal", services={"tools"}, deadline_s=5, idempotent=True),
         },
     },
 )

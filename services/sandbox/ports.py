@@ -19,6 +19,7 @@ from services.sandbox.domain import (
     ProcessState,
     Sandbox,
     SandboxStatus,
+    SshAccess,
     Stored,
 )
 
@@ -144,6 +145,10 @@ class SandboxProvider(Protocol):
         """A new file to be written."""
         ...
 
+    async def ssh_access(self, sandbox_id: str, minutes: int) -> SshAccess:
+        """A way in, for so long. Fails with SSH_NOT_SUPPORTED."""
+        ...
+
     async def delete_path(self, sandbox_id: str, parts: Parts) -> None:
         """Deletes a file, or a directory with all in it. Fails with FILE_NOT_FOUND, INVALID_PATH."""
         ...
@@ -190,6 +195,26 @@ class ProcessStore(Protocol):
 
     async def forget(self, node: str, ended_before: datetime, most: int) -> list[tuple[str, str]]:
         """Drops the oldest of a node's that ended before; their (sandbox_id, process_id)."""
+        ...
+
+
+class UploadStore(Protocol):
+    """Remembers batches of uploads that were announced, each until its time is over."""
+
+    async def announce(self, project_id: str, file_count: int, now: datetime, until: datetime) -> int:
+        """Adds a batch; how many files are pending now."""
+        ...
+
+    async def complete(self, project_id: str, now: datetime) -> None:
+        """Drops the project's oldest batch whose time is not over, if there is one."""
+        ...
+
+    async def pending(self, project_id: str, now: datetime) -> int:
+        """Files of batches whose time is not over."""
+        ...
+
+    async def forget(self, now: datetime) -> None:
+        """Drops the batches whose time is over."""
         ...
 
 

@@ -12,9 +12,10 @@ from mesh.sandbox.v1 import sandbox_pb2_grpc
 
 from services.kit.clock import Clock
 from services.kit.context import current_caller
-from services.kit.errors import InvalidArgument
 from services.sandbox import codec
 from services.sandbox.domain import Collision
+from services.sandbox.use_cases.announce_uploads import AnnounceUploads
+from services.sandbox.use_cases.create_ssh_token import CreateSshToken
 from services.sandbox.use_cases.delete_file import DeleteFile
 from services.sandbox.use_cases.delete_sandbox import DeleteSandbox
 from services.sandbox.use_cases.execute_command import ExecuteCommand
@@ -24,6 +25,7 @@ from services.sandbox.use_cases.open_sandbox import OpenSandbox
 from services.sandbox.use_cases.process_runner import ProcessRunner
 from services.sandbox.use_cases.read_file import ReadFile, pieces
 from services.sandbox.use_cases.run_process import RunProcess
+from services.sandbox.use_cases.stop_sandbox import StopSandbox
 from services.sandbox.use_cases.write_file import UploadFile, WriteFile
 
 
@@ -32,6 +34,9 @@ class UseCases:
     """What the RPCs call."""
 
     open_sandbox: OpenSandbox
+    stop_sandbox: StopSandbox
+    create_ssh_token: CreateSshToken
+    announce_uploads: AnnounceUploads
     get_sandbox: GetSandbox
     delete_sandbox: DeleteSandbox
     list_files: ListFiles
@@ -62,14 +67,40 @@ class SandboxesServicer(sandbox_pb2_grpc.SandboxesServicer):
         view = await self._use.get_sandbox(project_id, current_caller().account_id)
         return codec.encode_status(view, project_id, self._use.clock.now())
 
-    async def ListFiles(self, request: pb.ListFilesRequest, _context: Any) -> pb.ListFilesResponse:
+    async def StartSandbox(self, request: pb.StartSandboxRequest, _context: Any) -> pb.StartSandboxResponse:
+        visit = codec.decode_project_visit(current_caller().account_id, request.project_id)
+        sandbox = await self._use.open_sandbox.to_change(visit)
+        return pb.StartSandboxResponse(status="success", sandbox_id=sandbox.sandbox_id, message="The sandbox runs")
+
+    async def StopSandbox(self, request: pb.StopSandboxRequest, _context: Any) -> pb.StopSandboxResponse:
+        visit = codec.decode_project_visit(current_caller().account_id, request.project_id)
+        sandbox = await self._use.stop_sandbox(visit)
+        return pb.StopSandboxResponse(status="success", sandbox_id=sandbox.sandbox_id, message="The sandbox is stopped")
+
+    async def AnnounceUploads(self, request: pb.AnnounceUploadsRequest, _context: Any) -> pb.AnnounceUploadsResponse:
+        visit = codec.decode_project_visit(current_caller().account_id, request.project_id)
+        pending = await self._use.announce_uploads.begin(visit, request.file_count)
+        return pb.AnnounceUploadsResponse(status="ok", pending_files=pending)
+
+    async def CompleteUploads(self, request: pb.CompleteUploadsRequest, _context: Any) -> pb.CompleteUploadsResponse:
+        await self._use.announce_uploads.complete(
+            codec.decode_project_visit(current_caller().account_id, request.project_id)
+        )
+        return pb.CompleteUploadsResponse(status="ok")
+
+    async def CreateSshToken(self, request: pb.CreateSshTokenRequest, _context: Any) -> pb.CreateSshTokenResponse:
         visit = codec.decode_visit(current_caller().account_id, request.sandbox_id)
-        listing = await self._use.list_files(visit, request.path)
+        minutes = codec.decode_minutes(request)
+        return codec.encode_ssh_access(await self._use.create_ssh_token(visit, minutes), minutes)
+
+    async def ListFiles(self, request: pb.ListFilesRequest, _context: Any) -> pb.ListFilesResponse:
+        door = codec.decode_door(current_caller().account_id, request)
+        listing = await self._use.list_files(door, request.path)
         return pb.ListFilesResponse(files=codec.encode_files(listing), truncated=listing.truncated)
 
     async def ReadFile(self, request: pb.ReadFileRequest, _context: Any) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        visit = codec.decode_visit(current_caller().account_id, request.sandbox_id)
-        async with self._use.read_file(visit, request.path) as file:
+        door = codec.decode_door(current_caller().account_id, request)
+        async with self._use.read_file(door, request.path) as file:
             if not file.size:
                 yield httpbody_pb2.HttpBody(content_type="application/octet-stream")
             async for piece in pieces(file):
@@ -89,16 +120,17 @@ class SandboxesServicer(sandbox_pb2_grpc.SandboxesServicer):
     async def UploadFile(
         self, request_iterator: AsyncIterator[pb.UploadFileRequest], _context: Any
     ) -> pb.UploadFileResponse:
-        first = await anext(request_iterator, None)
-        if first is None:
-            raise InvalidArgument.of("target", "must be sent")
-        door, path = codec.decode_target(current_caller().account_id, first)
+        target = codec.decode_target(await anext(request_iterator, None))
+        door = codec.decode_door(current_caller().account_id, target)
+        collision = Collision.REPLACE if target.replace else Collision.RENAME
         data = (codec.decode_data(part) async for part in request_iterator)
-        return codec.encode_upload(await self._use.upload_file(door, path, data), path)
+        return codec.encode_upload(
+            await self._use.upload_file(door, target.path, data, collision=collision), target.path
+        )
 
     async def ExecuteCommand(self, request: pb.ExecuteCommandRequest, _context: Any) -> pb.ExecuteCommandResponse:
-        visit = codec.decode_visit(current_caller().account_id, request.sandbox_id)
-        return codec.encode_executed(await self._use.execute_command(visit, request.command, request.cwd))
+        door = codec.decode_door(current_caller().account_id, request)
+        return codec.encode_executed(await self._use.execute_command(door, request.command, request.cwd))
 
 
 class SandboxInternalServicer(sandbox_pb2_grpc.SandboxInternalServicer):
@@ -156,3 +188,9 @@ class SandboxInternalServicer(sandbox_pb2_grpc.SandboxInternalServicer):
     async def ListProjectFiles(self, request: pb.ListProjectFilesRequest, _context: Any) -> pb.ListProjectFilesResponse:
         listing = await self._use.list_files(codec.decode_errand(request), request.path)
         return pb.ListProjectFilesResponse(files=codec.encode_files(listing), truncated=listing.truncated)
+
+    async def CountPendingUploads(
+        self, request: pb.CountPendingUploadsRequest, _context: Any
+    ) -> pb.CountPendingUploadsResponse:
+        pending = await self._use.announce_uploads.pending(request.project_id.lower())
+        return pb.CountPendingUploadsResponse(pending_files=pending)

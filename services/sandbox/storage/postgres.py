@@ -1,4 +1,4 @@
-"""Sandboxes and processes in Postgres."""
+"""Sandboxes, processes and announced uploads in Postgres."""
 
 from __future__ import annotations
 
@@ -134,6 +134,45 @@ class PostgresProcesses:
             most,
         )
         return [(str(row["sandbox_id"]), str(row["process_id"])) for row in rows]
+
+
+class PostgresUploads:
+    """`ports.UploadStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def announce(self, project_id: str, file_count: int, now: datetime, until: datetime) -> int:
+        pending = await self._database.fetchval(
+            "WITH added AS (INSERT INTO announced_uploads (project_id, file_count, expires_at) VALUES ($1, $2, $4))"
+            " SELECT least(coalesce(sum(file_count), 0) + $2, 2147483647) FROM announced_uploads"
+            " WHERE project_id = $1 AND expires_at > $3",
+            project_id,
+            file_count,
+            now,
+            until,
+        )
+        return int(pending)
+
+    async def complete(self, project_id: str, now: datetime) -> None:
+        await self._database.execute(
+            "DELETE FROM announced_uploads WHERE batch = (SELECT batch FROM announced_uploads"
+            " WHERE project_id = $1 AND expires_at > $2 ORDER BY batch LIMIT 1 FOR UPDATE SKIP LOCKED)",
+            project_id,
+            now,
+        )
+
+    async def pending(self, project_id: str, now: datetime) -> int:
+        pending = await self._database.fetchval(
+            "SELECT least(coalesce(sum(file_count), 0), 2147483647) FROM announced_uploads"
+            " WHERE project_id = $1 AND expires_at > $2",
+            project_id,
+            now,
+        )
+        return int(pending)
+
+    async def forget(self, now: datetime) -> None:
+        await self._database.execute("DELETE FROM announced_uploads WHERE expires_at <= $1", now)
 
 
 def _sandbox(row: Record) -> Sandbox:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.kit.ids import IdSource
-from services.sandbox.domain import Outcome, Process, ProcessState, Visit
+from services.sandbox.domain import Door, Outcome, Process, ProcessState
 from services.sandbox.use_cases.open_sandbox import OpenSandbox
 from services.sandbox.use_cases.process_runner import ProcessRunner
 from services.sandbox.use_cases.run_process import process_spec
@@ -32,9 +32,9 @@ class ExecuteCommand:
     def __init__(self, opened: OpenSandbox, runner: ProcessRunner, new_id: IdSource) -> None:
         self._opened, self._runner, self._new_id = opened, runner, new_id
 
-    async def __call__(self, visit: Visit, command: str, cwd: str) -> Executed:
+    async def __call__(self, door: Door, command: str, cwd: str) -> Executed:
         spec = process_spec(command, cwd)
-        sandbox = await self._opened.to_change(visit)
+        sandbox = await self._opened.to_change(door)
         process = await self._runner.start(sandbox, f"terminal:{self._new_id()}", spec, TIMEOUT_S)
         try:
             output = await self._gathered(process)

@@ -1,4 +1,4 @@
-"""What is done by itself: idle sandboxes are stopped, old processes forgotten."""
+"""What is done by itself: idle sandboxes are stopped, old processes and lost uploads forgotten."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from services.kit.clock import Clock
-from services.sandbox.ports import ProcessStore, SandboxProvider, SandboxStore
+from services.sandbox.ports import ProcessStore, SandboxProvider, SandboxStore, UploadStore
 from services.sandbox.use_cases.process_runner import ProcessRunner
 
 _FORGET_AT_ONCE = 500
@@ -45,15 +45,27 @@ class ForgetProcesses:
         return len(forgotten)
 
 
-class KeepHouse:
-    """Does both, every so often; runs for ever."""
+class ForgetUploads:
+    """Drops announcements whose time is over: nobody counts them any more."""
 
-    def __init__(self, idle: StopIdle, forget: ForgetProcesses, every_s: float) -> None:
-        self._idle, self._forget, self._every_s = idle, forget, every_s
+    def __init__(self, store: UploadStore, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    async def once(self) -> None:
+        """Drops them."""
+        await self._store.forget(self._clock.now())
+
+
+class KeepHouse:
+    """Does all of it, every so often; runs for ever."""
+
+    def __init__(self, idle: StopIdle, forget: ForgetProcesses, uploads: ForgetUploads, every_s: float) -> None:
+        self._idle, self._forget, self._uploads, self._every_s = idle, forget, uploads, every_s
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self._every_s)
             await self._idle.once()
+            await self._uploads.once()
             while await self._forget.once():
                 pass

@@ -8,7 +8,7 @@ from datetime import timedelta
 from services.kit.clock import Clock
 from services.kit.errors import MeshError
 from services.kit.ids import IdSource
-from services.sandbox.domain import Access, Door, Errand, Sandbox, SandboxStatus, Visit
+from services.sandbox.domain import Access, Door, Errand, ProjectVisit, Sandbox, SandboxStatus, Visit
 from services.sandbox.errors import ProjectNotFound, ReadOnlyProject, SandboxNotFound
 from services.sandbox.ports import ProjectAccess, SandboxProvider, SandboxStore
 
@@ -26,27 +26,36 @@ class OpenSandbox:
 
     async def to_read(self, door: Door) -> Sandbox:
         """For looking. A visitor's sandbox is not woken by it."""
-        if isinstance(door, Errand):
-            return (await self.ensure(door))[0]
-        return (await self._visited(door))[0]
+        match door:
+            case Visit():
+                return (await self._visited(door))[0]
+            case ProjectVisit():
+                return await self._shown(door)
+            case Errand():
+                return (await self.ensure(door))[0]
 
     async def to_change(self, door: Door) -> Sandbox:
         """For doing something in it. It is LIVE afterwards."""
-        if isinstance(door, Errand):
-            return (await self.ensure(door))[0]
-        sandbox, access = await self._visited(door)
-        if access is not Access.OWNER:
-            raise ReadOnlyProject.of(sandbox.project_id)
-        return await self._woken(sandbox)
+        return (await self.to_fill(door))[0]
 
-    async def for_project(self, project_id: str, account_id: str) -> tuple[Sandbox, bool]:
-        """For a user who names the project: its sandbox, and whether it was just made."""
-        access = await self._access.of(project_id, account_id)
-        if access is Access.NONE:
-            raise ProjectNotFound.of(project_id)
-        if access is not Access.OWNER:
-            raise ReadOnlyProject.of(project_id)
-        return await self.ensure(Errand(account_id, project_id))
+    async def to_fill(self, door: Door) -> tuple[Sandbox, bool]:
+        """As `to_change`, and whether it was just made."""
+        match door:
+            case Visit():
+                sandbox, access = await self._visited(door)
+                if access is not Access.OWNER:
+                    raise ReadOnlyProject.of(sandbox.project_id)
+                return await self._woken(sandbox), False
+            case ProjectVisit():
+                await self.require_owner(door)
+                return await self.ensure(Errand(door.account_id, door.project_id))
+            case Errand():
+                return await self.ensure(door)
+
+    async def require_owner(self, visit: ProjectVisit) -> None:
+        """PROJECT_NOT_FOUND for those who may not see the project, READ_ONLY_PROJECT for those who may only look."""
+        if await self._seen(visit) is not Access.OWNER:
+            raise ReadOnlyProject.of(visit.project_id)
 
     async def ensure(self, errand: Errand) -> tuple[Sandbox, bool]:
         """The project's sandbox, LIVE, and whether it was just made.
@@ -60,6 +69,21 @@ class OpenSandbox:
         if sandbox is None or sandbox.account_id != errand.account_id:
             raise SandboxNotFound.of(project_id=errand.project_id)
         return await self._woken(sandbox), made
+
+    async def _shown(self, visit: ProjectVisit) -> Sandbox:
+        access = await self._seen(visit)
+        sandbox = await self._store.of_project(visit.project_id)
+        if sandbox is not None:
+            return sandbox
+        if access is not Access.OWNER:
+            raise SandboxNotFound.of(project_id=visit.project_id)
+        return (await self.ensure(Errand(visit.account_id, visit.project_id)))[0]
+
+    async def _seen(self, visit: ProjectVisit) -> Access:
+        access = await self._access.of(visit.project_id, visit.account_id)
+        if access is Access.NONE:
+            raise ProjectNotFound.of(visit.project_id)
+        return access
 
     async def _visited(self, visit: Visit) -> tuple[Sandbox, Access]:
         sandbox = await self._store.find(visit.sandbox_id)

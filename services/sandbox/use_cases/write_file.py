@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from services.sandbox.domain import Collision, Door, Sandbox, Stored, Visit
+from services.sandbox.domain import Collision, Door, Sandbox, Stored
 from services.sandbox.paths import path_parts
 from services.sandbox.ports import SandboxProvider
 from services.sandbox.use_cases.open_sandbox import OpenSandbox
@@ -42,25 +42,19 @@ class Uploaded:
 
 
 class UploadFile:
-    """Stores an upload as it arrives; a taken name gets a number."""
+    """Stores an upload as it arrives."""
 
     def __init__(self, opened: OpenSandbox, provider: SandboxProvider) -> None:
         self._opened, self._provider = opened, provider
 
-    async def __call__(self, door: Door, path: str, data: AsyncIterator[bytes]) -> Uploaded:
-        """For an Errand the caller must own the project."""
+    async def __call__(self, door: Door, path: str, data: AsyncIterator[bytes], *, collision: Collision) -> Uploaded:
         parts = path_parts(path)
-        sandbox, made = await self._destination(door)
+        sandbox, made = await self._opened.to_fill(door)
         staged = await self._provider.stage_file(sandbox.sandbox_id)
         try:
             async for piece in data:
                 await staged.write(piece)
-            stored = await staged.commit(parts, mode=DEFAULT_MODE, collision=Collision.RENAME)
+            stored = await staged.commit(parts, mode=DEFAULT_MODE, collision=collision)
         finally:
             await staged.discard()
         return Uploaded(stored, sandbox, made)
-
-    async def _destination(self, door: Door) -> tuple[Sandbox, bool]:
-        if isinstance(door, Visit):
-            return await self._opened.to_change(door), False
-        return await self._opened.for_project(door.project_id, door.account_id)

@@ -15,8 +15,17 @@ from typing import Self
 from services.kit.clock import Clock
 from services.kit.errors import Unavailable
 from services.kit.ids import IdSource
-from services.sandbox.domain import Isolation, Limits, Listing, Outcome, OutputChunk, ProcessSpec, ProcessState
-from services.sandbox.errors import IsolationUnavailable, SandboxNotFound
+from services.sandbox.domain import (
+    Isolation,
+    Limits,
+    Listing,
+    Outcome,
+    OutputChunk,
+    ProcessSpec,
+    ProcessState,
+    SshAccess,
+)
+from services.sandbox.errors import IsolationUnavailable, SandboxNotFound, SshNotSupported
 from services.sandbox.paths import absolute
 from services.sandbox.ports import Parts
 from services.sandbox.providers.local.engine import Engine, EngineConfig
@@ -162,6 +171,10 @@ class LocalProvider:
         """A file beside the workspace."""
         live = await self._held(sandbox_id)
         return LocalStagedFile(await asyncio.to_thread(live.files.stage, self._new_id()), live.gauge)
+
+    async def ssh_access(self, sandbox_id: str, minutes: int) -> SshAccess:  # noqa: ARG002 -- the port's
+        """There is no SSH server in a sandbox, and no network to reach one by."""
+        raise SshNotSupported.of(self.name)
 
     async def delete_path(self, sandbox_id: str, parts: Parts) -> None:
         """Removes from the workspace."""

@@ -72,6 +72,26 @@ class UploadProjectFileRequest(_message.Message):
     body: _httpbody_pb2.HttpBody
     def __init__(self, project_id: _Optional[str] = ..., body: _Optional[_Union[_httpbody_pb2.HttpBody, _Mapping]] = ...) -> None: ...
 
+class ReplaceSandboxFileRequest(_message.Message):
+    __slots__ = ("sandbox_id", "body")
+    SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    sandbox_id: str
+    body: _httpbody_pb2.HttpBody
+    def __init__(self, sandbox_id: _Optional[str] = ..., body: _Optional[_Union[_httpbody_pb2.HttpBody, _Mapping]] = ...) -> None: ...
+
+class UpdatePresenceRequest(_message.Message):
+    __slots__ = ("body", "token")
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    body: _httpbody_pb2.HttpBody
+    token: str
+    def __init__(self, body: _Optional[_Union[_httpbody_pb2.HttpBody, _Mapping]] = ..., token: _Optional[str] = ...) -> None: ...
+
+class GetSystemStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class PrewarmRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

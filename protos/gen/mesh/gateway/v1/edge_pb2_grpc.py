@@ -83,6 +83,21 @@ class EdgeStub:
                 request_serializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.UploadProjectFileRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.ReplaceSandboxFile = channel.stream_unary(
+                '/mesh.gateway.v1.Edge/ReplaceSandboxFile',
+                request_serializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.ReplaceSandboxFileRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.UpdatePresence = channel.unary_unary(
+                '/mesh.gateway.v1.Edge/UpdatePresence',
+                request_serializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.UpdatePresenceRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetSystemStatus = channel.unary_unary(
+                '/mesh.gateway.v1.Edge/GetSystemStatus',
+                request_serializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.GetSystemStatusRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.Prewarm = channel.unary_unary(
                 '/mesh.gateway.v1.Edge/Prewarm',
                 request_serializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.PrewarmRequest.SerializeToString,
@@ -185,6 +200,27 @@ class EdgeServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReplaceSandboxFile(self, request_iterator, context):
+        """Multipart path and file, in place of what has that name. Owner. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdatePresence(self, request, context):
+        """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSystemStatus(self, request, context):
+        """What the operator has to say: maintenance, a known fault. Anybody. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Prewarm(self, request, context):
         """Opens what a first run needs. Any user. Idempotent.
         """
@@ -273,6 +309,21 @@ def add_EdgeServicer_to_server(servicer, server):
             'UploadProjectFile': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadProjectFile,
                     request_deserializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.UploadProjectFileRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ReplaceSandboxFile': grpc.stream_unary_rpc_method_handler(
+                    servicer.ReplaceSandboxFile,
+                    request_deserializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.ReplaceSandboxFileRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'UpdatePresence': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePresence,
+                    request_deserializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.UpdatePresenceRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetSystemStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSystemStatus,
+                    request_deserializer=mesh_dot_gateway_dot_v1_dot_edge__pb2.GetSystemStatusRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'Prewarm': grpc.unary_unary_rpc_method_handler(
@@ -551,6 +602,87 @@ class Edge:
             target,
             '/mesh.gateway.v1.Edge/UploadProjectFile',
             mesh_dot_gateway_dot_v1_dot_edge__pb2.UploadProjectFileRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplaceSandboxFile(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/mesh.gateway.v1.Edge/ReplaceSandboxFile',
+            mesh_dot_gateway_dot_v1_dot_edge__pb2.ReplaceSandboxFileRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePresence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.gateway.v1.Edge/UpdatePresence',
+            mesh_dot_gateway_dot_v1_dot_edge__pb2.UpdatePresenceRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSystemStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.gateway.v1.Edge/GetSystemStatus',
+            mesh_dot_gateway_dot_v1_dot_edge__pb2.GetSystemStatusRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

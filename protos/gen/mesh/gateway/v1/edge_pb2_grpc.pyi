@@ -59,6 +59,12 @@ class EdgeStub:
     """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number."""
     UploadProjectFile: _grpc.StreamUnaryMultiCallable[_edge_pb2.UploadProjectFileRequest, _httpbody_pb2.HttpBody]
     """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number."""
+    ReplaceSandboxFile: _grpc.StreamUnaryMultiCallable[_edge_pb2.ReplaceSandboxFileRequest, _httpbody_pb2.HttpBody]
+    """Multipart path and file, in place of what has that name. Owner. Idempotent."""
+    UpdatePresence: _grpc.UnaryUnaryMultiCallable[_edge_pb2.UpdatePresenceRequest, _httpbody_pb2.HttpBody]
+    """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent."""
+    GetSystemStatus: _grpc.UnaryUnaryMultiCallable[_edge_pb2.GetSystemStatusRequest, _httpbody_pb2.HttpBody]
+    """What the operator has to say: maintenance, a known fault. Anybody. Idempotent."""
     Prewarm: _grpc.UnaryUnaryMultiCallable[_edge_pb2.PrewarmRequest, _httpbody_pb2.HttpBody]
     """Opens what a first run needs. Any user. Idempotent."""
     Health: _grpc.UnaryUnaryMultiCallable[_edge_pb2.HealthRequest, _httpbody_pb2.HttpBody]
@@ -100,6 +106,12 @@ class EdgeAsyncStub(EdgeStub):
     """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number."""
     UploadProjectFile: _aio.StreamUnaryMultiCallable[_edge_pb2.UploadProjectFileRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number."""
+    ReplaceSandboxFile: _aio.StreamUnaryMultiCallable[_edge_pb2.ReplaceSandboxFileRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Multipart path and file, in place of what has that name. Owner. Idempotent."""
+    UpdatePresence: _aio.UnaryUnaryMultiCallable[_edge_pb2.UpdatePresenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent."""
+    GetSystemStatus: _aio.UnaryUnaryMultiCallable[_edge_pb2.GetSystemStatusRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """What the operator has to say: maintenance, a known fault. Anybody. Idempotent."""
     Prewarm: _aio.UnaryUnaryMultiCallable[_edge_pb2.PrewarmRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Opens what a first run needs. Any user. Idempotent."""
     Health: _aio.UnaryUnaryMultiCallable[_edge_pb2.HealthRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -192,6 +204,30 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number."""
+
+    @_abc_1.abstractmethod
+    def ReplaceSandboxFile(
+        self,
+        request_iterator: _MaybeAsyncIterator[_edge_pb2.ReplaceSandboxFileRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Multipart path and file, in place of what has that name. Owner. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def UpdatePresence(
+        self,
+        request: _edge_pb2.UpdatePresenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def GetSystemStatus(
+        self,
+        request: _edge_pb2.GetSystemStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """What the operator has to say: maintenance, a known fault. Anybody. Idempotent."""
 
     @_abc_1.abstractmethod
     def Prewarm(

@@ -95,6 +95,84 @@ class GetSandboxStatusResponse(_message.Message):
     unsafe: bool
     def __init__(self, status: _Optional[str] = ..., sandbox_id: _Optional[str] = ..., project_id: _Optional[str] = ..., daytona_state: _Optional[str] = ..., services_health: _Optional[_Mapping[str, str]] = ..., last_checked: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[str] = ..., vnc_preview: _Optional[str] = ..., sandbox_url: _Optional[str] = ..., cpu: _Optional[float] = ..., memory: _Optional[float] = ..., disk: _Optional[float] = ..., target: _Optional[str] = ..., unsafe: _Optional[bool] = ...) -> None: ...
 
+class StartSandboxRequest(_message.Message):
+    __slots__ = ("project_id",)
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    def __init__(self, project_id: _Optional[str] = ...) -> None: ...
+
+class StartSandboxResponse(_message.Message):
+    __slots__ = ("status", "sandbox_id", "message")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    sandbox_id: str
+    message: str
+    def __init__(self, status: _Optional[str] = ..., sandbox_id: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class StopSandboxRequest(_message.Message):
+    __slots__ = ("project_id",)
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    def __init__(self, project_id: _Optional[str] = ...) -> None: ...
+
+class StopSandboxResponse(_message.Message):
+    __slots__ = ("status", "sandbox_id", "message")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    sandbox_id: str
+    message: str
+    def __init__(self, status: _Optional[str] = ..., sandbox_id: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class AnnounceUploadsRequest(_message.Message):
+    __slots__ = ("project_id", "file_count")
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    FILE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    file_count: int
+    def __init__(self, project_id: _Optional[str] = ..., file_count: _Optional[int] = ...) -> None: ...
+
+class AnnounceUploadsResponse(_message.Message):
+    __slots__ = ("status", "pending_files")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FILES_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    pending_files: int
+    def __init__(self, status: _Optional[str] = ..., pending_files: _Optional[int] = ...) -> None: ...
+
+class CompleteUploadsRequest(_message.Message):
+    __slots__ = ("project_id",)
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    def __init__(self, project_id: _Optional[str] = ...) -> None: ...
+
+class CompleteUploadsResponse(_message.Message):
+    __slots__ = ("status",)
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    def __init__(self, status: _Optional[str] = ...) -> None: ...
+
+class CreateSshTokenRequest(_message.Message):
+    __slots__ = ("sandbox_id", "expires_in_minutes")
+    SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_IN_MINUTES_FIELD_NUMBER: _ClassVar[int]
+    sandbox_id: str
+    expires_in_minutes: int
+    def __init__(self, sandbox_id: _Optional[str] = ..., expires_in_minutes: _Optional[int] = ...) -> None: ...
+
+class CreateSshTokenResponse(_message.Message):
+    __slots__ = ("token", "ssh_command", "expires_in_minutes")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SSH_COMMAND_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_IN_MINUTES_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    ssh_command: str
+    expires_in_minutes: int
+    def __init__(self, token: _Optional[str] = ..., ssh_command: _Optional[str] = ..., expires_in_minutes: _Optional[int] = ...) -> None: ...
+
 class FileInfo(_message.Message):
     __slots__ = ("name", "path", "is_dir", "size", "mod_time", "permissions")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -112,12 +190,14 @@ class FileInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., is_dir: _Optional[bool] = ..., size: _Optional[float] = ..., mod_time: _Optional[str] = ..., permissions: _Optional[str] = ...) -> None: ...
 
 class ListFilesRequest(_message.Message):
-    __slots__ = ("sandbox_id", "path")
+    __slots__ = ("sandbox_id", "project_id", "path")
     SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     sandbox_id: str
+    project_id: str
     path: str
-    def __init__(self, sandbox_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+    def __init__(self, sandbox_id: _Optional[str] = ..., project_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
 
 class ListFilesResponse(_message.Message):
     __slots__ = ("files", "truncated")
@@ -128,12 +208,14 @@ class ListFilesResponse(_message.Message):
     def __init__(self, files: _Optional[_Iterable[_Union[FileInfo, _Mapping]]] = ..., truncated: _Optional[bool] = ...) -> None: ...
 
 class ReadFileRequest(_message.Message):
-    __slots__ = ("sandbox_id", "path")
+    __slots__ = ("sandbox_id", "project_id", "path")
     SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     sandbox_id: str
+    project_id: str
     path: str
-    def __init__(self, sandbox_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+    def __init__(self, sandbox_id: _Optional[str] = ..., project_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
 
 class WriteFileRequest(_message.Message):
     __slots__ = ("sandbox_id", "path", "content")
@@ -182,14 +264,16 @@ class UploadFileRequest(_message.Message):
     def __init__(self, target: _Optional[_Union[UploadTarget, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class UploadTarget(_message.Message):
-    __slots__ = ("sandbox_id", "project_id", "path")
+    __slots__ = ("sandbox_id", "project_id", "path", "replace")
     SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
     PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
     sandbox_id: str
     project_id: str
     path: str
-    def __init__(self, sandbox_id: _Optional[str] = ..., project_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+    replace: bool
+    def __init__(self, sandbox_id: _Optional[str] = ..., project_id: _Optional[str] = ..., path: _Optional[str] = ..., replace: _Optional[bool] = ...) -> None: ...
 
 class UploadFileResponse(_message.Message):
     __slots__ = ("status", "created", "path", "original_filename", "final_filename", "renamed", "sandbox_id", "sandbox_created")
@@ -212,14 +296,16 @@ class UploadFileResponse(_message.Message):
     def __init__(self, status: _Optional[str] = ..., created: _Optional[bool] = ..., path: _Optional[str] = ..., original_filename: _Optional[str] = ..., final_filename: _Optional[str] = ..., renamed: _Optional[bool] = ..., sandbox_id: _Optional[str] = ..., sandbox_created: _Optional[bool] = ...) -> None: ...
 
 class ExecuteCommandRequest(_message.Message):
-    __slots__ = ("sandbox_id", "command", "cwd")
+    __slots__ = ("sandbox_id", "project_id", "command", "cwd")
     SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     CWD_FIELD_NUMBER: _ClassVar[int]
     sandbox_id: str
+    project_id: str
     command: str
     cwd: str
-    def __init__(self, sandbox_id: _Optional[str] = ..., command: _Optional[str] = ..., cwd: _Optional[str] = ...) -> None: ...
+    def __init__(self, sandbox_id: _Optional[str] = ..., project_id: _Optional[str] = ..., command: _Optional[str] = ..., cwd: _Optional[str] = ...) -> None: ...
 
 class ExecuteCommandResponse(_message.Message):
     __slots__ = ("output", "exit_code", "success", "unsafe")
@@ -410,3 +496,15 @@ class ListProjectFilesResponse(_message.Message):
     files: _containers.RepeatedCompositeFieldContainer[FileInfo]
     truncated: bool
     def __init__(self, files: _Optional[_Iterable[_Union[FileInfo, _Mapping]]] = ..., truncated: _Optional[bool] = ...) -> None: ...
+
+class CountPendingUploadsRequest(_message.Message):
+    __slots__ = ("project_id",)
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    def __init__(self, project_id: _Optional[str] = ...) -> None: ...
+
+class CountPendingUploadsResponse(_message.Message):
+    __slots__ = ("pending_files",)
+    PENDING_FILES_FIELD_NUMBER: _ClassVar[int]
+    pending_files: int
+    def __init__(self, pending_files: _Optional[int] = ...) -> None: ...

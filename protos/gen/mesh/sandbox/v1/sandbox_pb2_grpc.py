@@ -46,6 +46,31 @@ class SandboxesStub:
                 request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.GetSandboxStatusRequest.SerializeToString,
                 response_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.GetSandboxStatusResponse.FromString,
                 _registered_method=True)
+        self.StartSandbox = channel.unary_unary(
+                '/mesh.sandbox.v1.Sandboxes/StartSandbox',
+                request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StartSandboxRequest.SerializeToString,
+                response_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StartSandboxResponse.FromString,
+                _registered_method=True)
+        self.StopSandbox = channel.unary_unary(
+                '/mesh.sandbox.v1.Sandboxes/StopSandbox',
+                request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StopSandboxRequest.SerializeToString,
+                response_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StopSandboxResponse.FromString,
+                _registered_method=True)
+        self.AnnounceUploads = channel.unary_unary(
+                '/mesh.sandbox.v1.Sandboxes/AnnounceUploads',
+                request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.AnnounceUploadsRequest.SerializeToString,
+                response_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.AnnounceUploadsResponse.FromString,
+                _registered_method=True)
+        self.CompleteUploads = channel.unary_unary(
+                '/mesh.sandbox.v1.Sandboxes/CompleteUploads',
+                request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CompleteUploadsRequest.SerializeToString,
+                response_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CompleteUploadsResponse.FromString,
+                _registered_method=True)
+        self.CreateSshToken = channel.unary_unary(
+                '/mesh.sandbox.v1.Sandboxes/CreateSshToken',
+                request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateSshTokenRequest.SerializeToString,
+                response_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateSshTokenResponse.FromString,
+                _registered_method=True)
         self.ListFiles = channel.unary_unary(
                 '/mesh.sandbox.v1.Sandboxes/ListFiles',
                 request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListFilesRequest.SerializeToString,
@@ -98,17 +123,58 @@ class SandboxesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartSandbox(self, request, context):
+        """Starts the sandbox of a project, made if need be; one that runs is left as it is. Owner. Idempotent.
+        Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT, ISOLATION_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StopSandbox(self, request, context):
+        """Stops the sandbox of a project: what runs is killed, files stay, the next use starts it. Owner. Idempotent.
+        Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT; SANDBOX_NOT_FOUND where none was made yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnnounceUploads(self, request, context):
+        """Says that so many files will be uploaded to a project. Forgotten by itself, should nobody say that they are done.
+        Owner. Not idempotent: each call is a batch of its own. Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteUploads(self, request, context):
+        """Says that a batch of uploads is over, the oldest that was announced; without one it is OK. Owner. Not idempotent: a
+        repetition may end another batch. Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSshToken(self, request, context):
+        """A way in by SSH for some time, where the provider has one. Owner. Not idempotent.
+        Fails with SANDBOX_NOT_FOUND, READ_ONLY_PROJECT, SSH_NOT_SUPPORTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListFiles(self, request, context):
-        """A directory's entries, sorted by name. Owner; anybody where the project is public. Idempotent.
-        Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
+        """A directory's entries, sorted by name. By the project's id, its owner's sandbox is made if need be, here and in
+        what follows. Owner; anybody where the project is public. Idempotent.
+        Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadFile(self, request, context):
-        """A file's bytes, as they are read. Owner; anybody where the project is public. Idempotent.
-        Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
+        """A file's bytes, as they are read, in messages of at most 1 MiB. Owner; anybody where the project is public.
+        Idempotent. Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME -- the transcoder wants HttpBody itself for bytes
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE -- as above
         """
@@ -133,8 +199,8 @@ class SandboxesServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadFile(self, request_iterator, context):
-        """Stores an upload that arrives in pieces: `target` first, then bytes. Never overwrites: a taken name gets a number.
-        Owner. Not idempotent. Fails as WriteFile, and with PROJECT_NOT_FOUND.
+        """Stores an upload that arrives in pieces: `target` first, then bytes. A taken name gets a number, unless the target
+        says otherwise. Owner. Not idempotent. Fails as WriteFile, and with PROJECT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +208,7 @@ class SandboxesServicer:
 
     def ExecuteCommand(self, request, context):
         """Runs a shell command to its end, at most 120 s, and returns its output. Owner. Not idempotent.
-        Fails with SANDBOX_NOT_FOUND, ISOLATION_UNAVAILABLE, TOO_MANY_PROCESSES, READ_ONLY_PROJECT.
+        Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, ISOLATION_UNAVAILABLE, TOO_MANY_PROCESSES, READ_ONLY_PROJECT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,6 +226,31 @@ def add_SandboxesServicer_to_server(servicer, server):
                     servicer.GetSandboxStatus,
                     request_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.GetSandboxStatusRequest.FromString,
                     response_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.GetSandboxStatusResponse.SerializeToString,
+            ),
+            'StartSandbox': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartSandbox,
+                    request_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StartSandboxRequest.FromString,
+                    response_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StartSandboxResponse.SerializeToString,
+            ),
+            'StopSandbox': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopSandbox,
+                    request_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StopSandboxRequest.FromString,
+                    response_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StopSandboxResponse.SerializeToString,
+            ),
+            'AnnounceUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnnounceUploads,
+                    request_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.AnnounceUploadsRequest.FromString,
+                    response_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.AnnounceUploadsResponse.SerializeToString,
+            ),
+            'CompleteUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteUploads,
+                    request_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CompleteUploadsRequest.FromString,
+                    response_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CompleteUploadsResponse.SerializeToString,
+            ),
+            'CreateSshToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSshToken,
+                    request_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateSshTokenRequest.FromString,
+                    response_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateSshTokenResponse.SerializeToString,
             ),
             'ListFiles': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFiles,
@@ -247,6 +338,141 @@ class Sandboxes:
             '/mesh.sandbox.v1.Sandboxes/GetSandboxStatus',
             mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.GetSandboxStatusRequest.SerializeToString,
             mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.GetSandboxStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartSandbox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.sandbox.v1.Sandboxes/StartSandbox',
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StartSandboxRequest.SerializeToString,
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StartSandboxResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StopSandbox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.sandbox.v1.Sandboxes/StopSandbox',
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StopSandboxRequest.SerializeToString,
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.StopSandboxResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnnounceUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.sandbox.v1.Sandboxes/AnnounceUploads',
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.AnnounceUploadsRequest.SerializeToString,
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.AnnounceUploadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.sandbox.v1.Sandboxes/CompleteUploads',
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CompleteUploadsRequest.SerializeToString,
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CompleteUploadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSshToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.sandbox.v1.Sandboxes/CreateSshToken',
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateSshTokenRequest.SerializeToString,
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateSshTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -470,6 +696,11 @@ class SandboxInternalStub:
                 request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListProjectFilesRequest.SerializeToString,
                 response_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListProjectFilesResponse.FromString,
                 _registered_method=True)
+        self.CountPendingUploads = channel.unary_unary(
+                '/mesh.sandbox.v1.SandboxInternal/CountPendingUploads',
+                request_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CountPendingUploadsRequest.SerializeToString,
+                response_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CountPendingUploadsResponse.FromString,
+                _registered_method=True)
 
 
 class SandboxInternalServicer:
@@ -537,6 +768,13 @@ class SandboxInternalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountPendingUploads(self, request, context):
+        """How many files of a project are announced and not there yet: a run may wait for them. tools. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SandboxInternalServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -579,6 +817,11 @@ def add_SandboxInternalServicer_to_server(servicer, server):
                     servicer.ListProjectFiles,
                     request_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListProjectFilesRequest.FromString,
                     response_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListProjectFilesResponse.SerializeToString,
+            ),
+            'CountPendingUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountPendingUploads,
+                    request_deserializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CountPendingUploadsRequest.FromString,
+                    response_serializer=mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CountPendingUploadsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -798,6 +1041,33 @@ class SandboxInternal:
             '/mesh.sandbox.v1.SandboxInternal/ListProjectFiles',
             mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListProjectFilesRequest.SerializeToString,
             mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListProjectFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountPendingUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.sandbox.v1.SandboxInternal/CountPendingUploads',
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CountPendingUploadsRequest.SerializeToString,
+            mesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CountPendingUploadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,13 +44,34 @@ class SandboxesStub:
     """How the sandbox of a project is. Owner; anybody where the project is public. Idempotent.
     Fails with PROJECT_NOT_FOUND.
     """
+    StartSandbox: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.StartSandboxRequest, _sandbox_pb2.StartSandboxResponse]
+    """Starts the sandbox of a project, made if need be; one that runs is left as it is. Owner. Idempotent.
+    Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT, ISOLATION_UNAVAILABLE.
+    """
+    StopSandbox: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.StopSandboxRequest, _sandbox_pb2.StopSandboxResponse]
+    """Stops the sandbox of a project: what runs is killed, files stay, the next use starts it. Owner. Idempotent.
+    Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT; SANDBOX_NOT_FOUND where none was made yet.
+    """
+    AnnounceUploads: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.AnnounceUploadsRequest, _sandbox_pb2.AnnounceUploadsResponse]
+    """Says that so many files will be uploaded to a project. Forgotten by itself, should nobody say that they are done.
+    Owner. Not idempotent: each call is a batch of its own. Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT.
+    """
+    CompleteUploads: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.CompleteUploadsRequest, _sandbox_pb2.CompleteUploadsResponse]
+    """Says that a batch of uploads is over, the oldest that was announced; without one it is OK. Owner. Not idempotent: a
+    repetition may end another batch. Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT.
+    """
+    CreateSshToken: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.CreateSshTokenRequest, _sandbox_pb2.CreateSshTokenResponse]
+    """A way in by SSH for some time, where the provider has one. Owner. Not idempotent.
+    Fails with SANDBOX_NOT_FOUND, READ_ONLY_PROJECT, SSH_NOT_SUPPORTED.
+    """
     ListFiles: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ListFilesRequest, _sandbox_pb2.ListFilesResponse]
-    """A directory's entries, sorted by name. Owner; anybody where the project is public. Idempotent.
-    Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
+    """A directory's entries, sorted by name. By the project's id, its owner's sandbox is made if need be, here and in
+    what follows. Owner; anybody where the project is public. Idempotent.
+    Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
     """
     ReadFile: _grpc.UnaryStreamMultiCallable[_sandbox_pb2.ReadFileRequest, _httpbody_pb2.HttpBody]
-    """A file's bytes, as they are read. Owner; anybody where the project is public. Idempotent.
-    Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
+    """A file's bytes, as they are read, in messages of at most 1 MiB. Owner; anybody where the project is public.
+    Idempotent. Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME -- the transcoder wants HttpBody itself for bytes
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE -- as above
     """
@@ -63,12 +84,12 @@ class SandboxesStub:
     Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, READ_ONLY_PROJECT.
     """
     UploadFile: _grpc.StreamUnaryMultiCallable[_sandbox_pb2.UploadFileRequest, _sandbox_pb2.UploadFileResponse]
-    """Stores an upload that arrives in pieces: `target` first, then bytes. Never overwrites: a taken name gets a number.
-    Owner. Not idempotent. Fails as WriteFile, and with PROJECT_NOT_FOUND.
+    """Stores an upload that arrives in pieces: `target` first, then bytes. A taken name gets a number, unless the target
+    says otherwise. Owner. Not idempotent. Fails as WriteFile, and with PROJECT_NOT_FOUND.
     """
     ExecuteCommand: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ExecuteCommandRequest, _sandbox_pb2.ExecuteCommandResponse]
     """Runs a shell command to its end, at most 120 s, and returns its output. Owner. Not idempotent.
-    Fails with SANDBOX_NOT_FOUND, ISOLATION_UNAVAILABLE, TOO_MANY_PROCESSES, READ_ONLY_PROJECT.
+    Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, ISOLATION_UNAVAILABLE, TOO_MANY_PROCESSES, READ_ONLY_PROJECT.
     """
 
 @_typing.type_check_only
@@ -84,13 +105,34 @@ class SandboxesAsyncStub(SandboxesStub):
     """How the sandbox of a project is. Owner; anybody where the project is public. Idempotent.
     Fails with PROJECT_NOT_FOUND.
     """
+    StartSandbox: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.StartSandboxRequest, _sandbox_pb2.StartSandboxResponse]  # type: ignore[assignment]
+    """Starts the sandbox of a project, made if need be; one that runs is left as it is. Owner. Idempotent.
+    Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT, ISOLATION_UNAVAILABLE.
+    """
+    StopSandbox: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.StopSandboxRequest, _sandbox_pb2.StopSandboxResponse]  # type: ignore[assignment]
+    """Stops the sandbox of a project: what runs is killed, files stay, the next use starts it. Owner. Idempotent.
+    Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT; SANDBOX_NOT_FOUND where none was made yet.
+    """
+    AnnounceUploads: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.AnnounceUploadsRequest, _sandbox_pb2.AnnounceUploadsResponse]  # type: ignore[assignment]
+    """Says that so many files will be uploaded to a project. Forgotten by itself, should nobody say that they are done.
+    Owner. Not idempotent: each call is a batch of its own. Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT.
+    """
+    CompleteUploads: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.CompleteUploadsRequest, _sandbox_pb2.CompleteUploadsResponse]  # type: ignore[assignment]
+    """Says that a batch of uploads is over, the oldest that was announced; without one it is OK. Owner. Not idempotent: a
+    repetition may end another batch. Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT.
+    """
+    CreateSshToken: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.CreateSshTokenRequest, _sandbox_pb2.CreateSshTokenResponse]  # type: ignore[assignment]
+    """A way in by SSH for some time, where the provider has one. Owner. Not idempotent.
+    Fails with SANDBOX_NOT_FOUND, READ_ONLY_PROJECT, SSH_NOT_SUPPORTED.
+    """
     ListFiles: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ListFilesRequest, _sandbox_pb2.ListFilesResponse]  # type: ignore[assignment]
-    """A directory's entries, sorted by name. Owner; anybody where the project is public. Idempotent.
-    Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
+    """A directory's entries, sorted by name. By the project's id, its owner's sandbox is made if need be, here and in
+    what follows. Owner; anybody where the project is public. Idempotent.
+    Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
     """
     ReadFile: _aio.UnaryStreamMultiCallable[_sandbox_pb2.ReadFileRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """A file's bytes, as they are read. Owner; anybody where the project is public. Idempotent.
-    Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
+    """A file's bytes, as they are read, in messages of at most 1 MiB. Owner; anybody where the project is public.
+    Idempotent. Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME -- the transcoder wants HttpBody itself for bytes
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE -- as above
     """
@@ -103,12 +145,12 @@ class SandboxesAsyncStub(SandboxesStub):
     Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, READ_ONLY_PROJECT.
     """
     UploadFile: _aio.StreamUnaryMultiCallable[_sandbox_pb2.UploadFileRequest, _sandbox_pb2.UploadFileResponse]  # type: ignore[assignment]
-    """Stores an upload that arrives in pieces: `target` first, then bytes. Never overwrites: a taken name gets a number.
-    Owner. Not idempotent. Fails as WriteFile, and with PROJECT_NOT_FOUND.
+    """Stores an upload that arrives in pieces: `target` first, then bytes. A taken name gets a number, unless the target
+    says otherwise. Owner. Not idempotent. Fails as WriteFile, and with PROJECT_NOT_FOUND.
     """
     ExecuteCommand: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ExecuteCommandRequest, _sandbox_pb2.ExecuteCommandResponse]  # type: ignore[assignment]
     """Runs a shell command to its end, at most 120 s, and returns its output. Owner. Not idempotent.
-    Fails with SANDBOX_NOT_FOUND, ISOLATION_UNAVAILABLE, TOO_MANY_PROCESSES, READ_ONLY_PROJECT.
+    Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, ISOLATION_UNAVAILABLE, TOO_MANY_PROCESSES, READ_ONLY_PROJECT.
     """
 
 class SandboxesServicer(metaclass=_abc_1.ABCMeta):
@@ -135,13 +177,64 @@ class SandboxesServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def StartSandbox(
+        self,
+        request: _sandbox_pb2.StartSandboxRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.StartSandboxResponse, _abc.Awaitable[_sandbox_pb2.StartSandboxResponse]]:
+        """Starts the sandbox of a project, made if need be; one that runs is left as it is. Owner. Idempotent.
+        Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT, ISOLATION_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def StopSandbox(
+        self,
+        request: _sandbox_pb2.StopSandboxRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.StopSandboxResponse, _abc.Awaitable[_sandbox_pb2.StopSandboxResponse]]:
+        """Stops the sandbox of a project: what runs is killed, files stay, the next use starts it. Owner. Idempotent.
+        Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT; SANDBOX_NOT_FOUND where none was made yet.
+        """
+
+    @_abc_1.abstractmethod
+    def AnnounceUploads(
+        self,
+        request: _sandbox_pb2.AnnounceUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.AnnounceUploadsResponse, _abc.Awaitable[_sandbox_pb2.AnnounceUploadsResponse]]:
+        """Says that so many files will be uploaded to a project. Forgotten by itself, should nobody say that they are done.
+        Owner. Not idempotent: each call is a batch of its own. Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT.
+        """
+
+    @_abc_1.abstractmethod
+    def CompleteUploads(
+        self,
+        request: _sandbox_pb2.CompleteUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.CompleteUploadsResponse, _abc.Awaitable[_sandbox_pb2.CompleteUploadsResponse]]:
+        """Says that a batch of uploads is over, the oldest that was announced; without one it is OK. Owner. Not idempotent: a
+        repetition may end another batch. Fails with PROJECT_NOT_FOUND, READ_ONLY_PROJECT.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateSshToken(
+        self,
+        request: _sandbox_pb2.CreateSshTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.CreateSshTokenResponse, _abc.Awaitable[_sandbox_pb2.CreateSshTokenResponse]]:
+        """A way in by SSH for some time, where the provider has one. Owner. Not idempotent.
+        Fails with SANDBOX_NOT_FOUND, READ_ONLY_PROJECT, SSH_NOT_SUPPORTED.
+        """
+
+    @_abc_1.abstractmethod
     def ListFiles(
         self,
         request: _sandbox_pb2.ListFilesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sandbox_pb2.ListFilesResponse, _abc.Awaitable[_sandbox_pb2.ListFilesResponse]]:
-        """A directory's entries, sorted by name. Owner; anybody where the project is public. Idempotent.
-        Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
+        """A directory's entries, sorted by name. By the project's id, its owner's sandbox is made if need be, here and in
+        what follows. Owner; anybody where the project is public. Idempotent.
+        Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
         """
 
     @_abc_1.abstractmethod
@@ -150,8 +243,8 @@ class SandboxesServicer(metaclass=_abc_1.ABCMeta):
         request: _sandbox_pb2.ReadFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """A file's bytes, as they are read. Owner; anybody where the project is public. Idempotent.
-        Fails with SANDBOX_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
+        """A file's bytes, as they are read, in messages of at most 1 MiB. Owner; anybody where the project is public.
+        Idempotent. Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, FILE_NOT_FOUND, INVALID_PATH, WRONG_FILE_TYPE.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME -- the transcoder wants HttpBody itself for bytes
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE -- as above
         """
@@ -182,8 +275,8 @@ class SandboxesServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_sandbox_pb2.UploadFileRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_sandbox_pb2.UploadFileResponse, _abc.Awaitable[_sandbox_pb2.UploadFileResponse]]:
-        """Stores an upload that arrives in pieces: `target` first, then bytes. Never overwrites: a taken name gets a number.
-        Owner. Not idempotent. Fails as WriteFile, and with PROJECT_NOT_FOUND.
+        """Stores an upload that arrives in pieces: `target` first, then bytes. A taken name gets a number, unless the target
+        says otherwise. Owner. Not idempotent. Fails as WriteFile, and with PROJECT_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -193,7 +286,7 @@ class SandboxesServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sandbox_pb2.ExecuteCommandResponse, _abc.Awaitable[_sandbox_pb2.ExecuteCommandResponse]]:
         """Runs a shell command to its end, at most 120 s, and returns its output. Owner. Not idempotent.
-        Fails with SANDBOX_NOT_FOUND, ISOLATION_UNAVAILABLE, TOO_MANY_PROCESSES, READ_ONLY_PROJECT.
+        Fails with SANDBOX_NOT_FOUND, PROJECT_NOT_FOUND, ISOLATION_UNAVAILABLE, TOO_MANY_PROCESSES, READ_ONLY_PROJECT.
         """
 
 def add_SandboxesServicer_to_server(servicer: SandboxesServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
@@ -229,6 +322,8 @@ class SandboxInternalStub:
     """
     ListProjectFiles: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ListProjectFilesRequest, _sandbox_pb2.ListProjectFilesResponse]
     """A directory's entries in a project's sandbox. tools. Idempotent. Fails as Sandboxes.ListFiles."""
+    CountPendingUploads: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.CountPendingUploadsRequest, _sandbox_pb2.CountPendingUploadsResponse]
+    """How many files of a project are announced and not there yet: a run may wait for them. tools. Idempotent."""
 
 @_typing.type_check_only
 class SandboxInternalAsyncStub(SandboxInternalStub):
@@ -259,6 +354,8 @@ class SandboxInternalAsyncStub(SandboxInternalStub):
     """
     ListProjectFiles: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ListProjectFilesRequest, _sandbox_pb2.ListProjectFilesResponse]  # type: ignore[assignment]
     """A directory's entries in a project's sandbox. tools. Idempotent. Fails as Sandboxes.ListFiles."""
+    CountPendingUploads: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.CountPendingUploadsRequest, _sandbox_pb2.CountPendingUploadsResponse]  # type: ignore[assignment]
+    """How many files of a project are announced and not there yet: a run may wait for them. tools. Idempotent."""
 
 class SandboxInternalServicer(metaclass=_abc_1.ABCMeta):
     """What tools and threads need of sandboxes. Never reachable with a user's token."""
@@ -334,5 +431,13 @@ class SandboxInternalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sandbox_pb2.ListProjectFilesResponse, _abc.Awaitable[_sandbox_pb2.ListProjectFilesResponse]]:
         """A directory's entries in a project's sandbox. tools. Idempotent. Fails as Sandboxes.ListFiles."""
+
+    @_abc_1.abstractmethod
+    def CountPendingUploads(
+        self,
+        request: _sandbox_pb2.CountPendingUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.CountPendingUploadsResponse, _abc.Awaitable[_sandbox_pb2.CountPendingUploadsResponse]]:
+        """How many files of a project are announced and not there yet: a run may wait for them. tools. Idempotent."""
 
 def add_SandboxInternalServicer_to_server(servicer: SandboxInternalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
