@@ -7,6 +7,7 @@ import typer
 from .commands.demo import demo
 from .commands.down import down
 from .commands.migrate import migrate
+from .commands.notice import notice
 from .commands.run import run
 from .commands.status import status
 from .commands.token import token
@@ -23,3 +24,4 @@ app = typer.Typer(
 )
 for command in (up, down, status, run, token, migrate, demo):
     app.command()(command)
+app.add_typer(notice, name="notice")

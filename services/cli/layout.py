@@ -1,6 +1,7 @@
 """Where a mesh keeps its things on one machine.
 
     state.json  what runs, on which ports          logs/      one file per part, bounded
+    system-status.json  what everybody is told     spool/     uploads that are too large for memory
     mesh.lock   held by the `mesh up` that runs    run/       sockets and Envoy's configuration
     keys/       service keys, the local secrets    postgres/  the embedded database
 
@@ -38,6 +39,10 @@ class DataDir:
     @property
     def state(self) -> Path:
         return self.root / "state.json"
+
+    @property
+    def notices(self) -> Path:
+        return self.root / "system-status.json"
 
     @property
     def lock(self) -> Path:

@@ -66,6 +66,12 @@ class Settings(MeshSettings):
     mesh_request_timeout_s: Positive = 600
     """Seconds a client is given to send its whole request, uploads included."""
 
+    mesh_body_patience_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds that a body is waited for in all (408 after it); an upload gets one more for each 16 KiB that came."""
+
+    mesh_presence_s: Annotated[int, Field(ge=0)] = 120
+    """Seconds for which somebody who said so is present. 0: presence is not kept."""
+
     mesh_stream_idle_s: Positive = 300
     """Seconds that an open stream may carry nothing in either direction; the event stream pings every 5 s."""
 
@@ -83,6 +89,14 @@ class Settings(MeshSettings):
 
     mesh_max_upload_mb: Positive = 512
     """Largest multipart request in MiB, all files together."""
+
+    def status_file(self) -> Path:
+        """What the operator has to say, as `mesh notice` writes it; read at each question."""
+        return self.mesh_data_dir / "system-status.json"
+
+    def spool(self) -> Path:
+        """Where uploads wait that are too large for memory."""
+        return self.mesh_data_dir / "spool"
 
     def limited(self) -> bool:
         """Whether rates are limited."""

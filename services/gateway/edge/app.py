@@ -18,6 +18,8 @@ from services.gateway.edge.clients.agent import AgentClient
 from services.gateway.edge.clients.billing import BillingClient, Roles
 from services.gateway.edge.clients.cache import RedisFigures
 from services.gateway.edge.clients.neighbours import HealthOfNeighbours
+from services.gateway.edge.clients.notices import NoticeFile
+from services.gateway.edge.clients.presence import RedisPresences
 from services.gateway.edge.clients.sandbox import SandboxClient
 from services.gateway.edge.clients.threads import ThreadsClient
 from services.gateway.edge.forms import Limits
@@ -28,9 +30,11 @@ from services.gateway.edge.use_cases.look_after import LookAfter
 from services.gateway.edge.use_cases.prewarm import Prewarm
 from services.gateway.edge.use_cases.show_account_state import ShowAccountState
 from services.gateway.edge.use_cases.show_project import ShowProject
+from services.gateway.edge.use_cases.show_system_status import ShowSystemStatus
 from services.gateway.edge.use_cases.show_thread import ShowThread
 from services.gateway.edge.use_cases.start_agent_run import StartAgentRun
 from services.gateway.edge.use_cases.stream_agent_run import StreamAgentRun
+from services.gateway.edge.use_cases.update_presence import UpdatePresence
 from services.gateway.edge.use_cases.upload_file import UploadFile
 from services.gateway.policies import load_rules
 from services.gateway.policy import POLICY
@@ -48,14 +52,22 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     """Everything, not yet serving."""
     clock, ids = SystemClock(), RandomIds()
     channels = await stack.enter_async_context(open_channels(settings, clock))
-    cache = RedisFigures(await stack.enter_async_context(open_redis(settings)))
+    redis = await stack.enter_async_context(open_redis(settings))
     streams = OpenStreams(settings.mesh_streams_per_user if settings.limited() else None)
     asked = _Asked(channels)
     looking_after = LookAfter(
-        asked.runs, asked.neighbours, cache, streams, clock, instance_id=f"{socket.gethostname()}-{ids()[:8]}"
+        asked.runs,
+        asked.neighbours,
+        RedisFigures(redis),
+        streams,
+        clock,
+        instance_id=f"{socket.gethostname()}-{ids()[:8]}",
     )
     server = Server(settings, POLICY, roles=asked.roles, clock=clock, ids=ids)
-    limits = Limits(body=settings.mesh_max_upload_mb * _MIB)
+    settings.spool().mkdir(mode=0o700, parents=True, exist_ok=True)
+    limits = Limits(
+        body=settings.mesh_max_upload_mb * _MIB, patience_s=settings.mesh_body_patience_s, folder=settings.spool()
+    )
     use_cases = UseCases(
         start_agent_run=StartAgentRun(asked.threads, asked.sandboxes, asked.runs, ids),
         stream_agent_run=StreamAgentRun(asked.runs, streams),
@@ -64,6 +76,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         show_project=ShowProject(asked.threads, asked.sandboxes),
         show_account_state=ShowAccountState(asked.billing, asked.runs, asked.threads),
         upload_file=UploadFile(asked.sandboxes),
+        update_presence=UpdatePresence(RedisPresences(redis), settings.mesh_presence_s),
+        show_system_status=ShowSystemStatus(NoticeFile(settings.status_file())),
         prewarm=Prewarm(asked.billing, asked.runs, asked.threads),
         look_after=looking_after,
     )

@@ -72,6 +72,15 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """Somebody's page or app, and the thread it shows, if any. `told` is the rest of what it says of itself."""
+
+    session_id: str
+    active_thread_id: str | None
+    told: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A file that arrived in a sandbox, in REST's words beside what the edge needs of it."""
 

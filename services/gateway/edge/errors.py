@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.kit.errors import InvalidArgument, MeshError, RateLimited, Unavailable
+from services.kit.errors import DeadlineExceeded, InvalidArgument, MeshError, RateLimited, Unavailable
 
 
 class InvalidCursor(InvalidArgument):
@@ -24,6 +24,22 @@ class BodyTooLarge(MeshError):
     http_status = 413
     reason = "REQUEST_TOO_LARGE"
     default_message = "The request body is too large"
+
+
+class BodyTooSlow(MeshError):
+    """A body that does not come, or hardly."""
+
+    code = DeadlineExceeded.code
+    http_status = 408
+    reason = "REQUEST_TIMEOUT"
+    default_message = "The request was not sent in time"
+
+
+class NoRoom(Unavailable):
+    """This machine's disk can not hold the body."""
+
+    reason = "NO_ROOM"
+    default_message = "There is no room for the upload now"
 
 
 class TooManyStreams(RateLimited):

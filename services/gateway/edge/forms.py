@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import IO
 from urllib.parse import parse_qsl
@@ -20,7 +20,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from services.gateway.edge.domain import Form, UploadedFile
-from services.gateway.edge.errors import BodyTooLarge, InvalidBody
+from services.gateway.edge.errors import BodyTooLarge, BodyTooSlow, InvalidBody, NoRoom
 
 _MIB = 1024 * 1024
 _IN_MEMORY = _MIB
@@ -29,31 +29,48 @@ _MAX_PARTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """In bytes: of the whole body, and of all text fields together."""
+    """Of a body. It may have `body` bytes, its text fields `text` in all.
+
+    It is waited for `patience_s` seconds in all, and one more for each `slowest` bytes that came: a client that stalls
+    and one that dribbles are refused alike. `folder` is where large files wait; None for the system's own.
+    """
 
     body: int
     text: int = 4 * _MIB
+    patience_s: float = 30.0
+    slowest: int = 16 * 1024
+    folder: Path | None = None
 
 
 @asynccontextmanager
 async def read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[Form]:
-    """The form in a body; its files live as long as the context. InvalidBody, BodyTooLarge."""
+    """The form in a body; its files live as long as the context. InvalidBody, BodyTooLarge, BodyTooSlow, NoRoom."""
     kind, options = parse_options_header(content_type or "")
     with ExitStack() as files:
         if kind == b"multipart/form-data":
             reader = _Multipart(options.get(b"boundary", b""), limits, files)
-            yield await reader.read(_bounded(chunks, limits.body))
+            yield await reader.read(_bounded(chunks, limits.body, limits))
             return
-        body = b"".join([chunk async for chunk in _bounded(chunks, limits.text)])
+        body = b"".join([chunk async for chunk in _bounded(chunks, limits.text, limits)])
         yield Form(_fields(kind, body))
 
 
-async def _bounded(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
-    size = 0
-    async for chunk in chunks:
+async def _bounded(chunks: AsyncIterator[bytes], most: int, limits: Limits) -> AsyncIterator[bytes]:
+    size, waited = 0, 0.0
+    clock = asyncio.get_running_loop().time
+    while True:
+        asked = clock()
+        try:
+            async with asyncio.timeout(limits.patience_s + size / limits.slowest - waited):
+                chunk = await anext(chunks, None)
+        except TimeoutError:
+            raise BodyTooSlow from None
+        if chunk is None:
+            return
+        waited += clock() - asked
         size += len(chunk)
-        if size > limit:
-            raise BodyTooLarge(params={"limit_bytes": limit})
+        if size > most:
+            raise BodyTooLarge(params={"limit_bytes": most})
         yield chunk
 
 
@@ -96,6 +113,7 @@ class _Multipart:
         if not boundary:
             raise InvalidBody("multipart/form-data needs a boundary")
         self._limits = limits
+        self._folder = str(limits.folder) if limits.folder else None
         self._stack = stack
         self._fields: dict[str, bytearray] = {}
         self._files: list[tuple[str, _SpooledFile]] = []
@@ -128,6 +146,8 @@ class _Multipart:
             self._parser.finalize()
         except FormParserError:
             raise InvalidBody("The body is not valid multipart/form-data") from None
+        except OSError as full:
+            raise NoRoom from full
         if not self._whole:
             raise InvalidBody("The body ended early")
         fields = {name: _text(bytes(raw)) for name, raw in self._fields.items()}
@@ -157,7 +177,7 @@ class _Multipart:
             raise InvalidBody("A part of the body has no name")
         name = _text(options[b"name"])
         if b"filename" in options:
-            file = self._stack.enter_context(SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 -- the stack closes it
+            file = self._stack.enter_context(SpooledTemporaryFile(_IN_MEMORY, dir=self._folder))  # noqa: SIM115 -- the stack closes it
             self._sink = file
             self._files.append((name, _SpooledFile(_base_name(_text(options[b"filename"])), file)))
         else:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.gateway.edge.domain import Json, Started, StartOrder, Stored, UploadedFile
+from services.gateway.edge.domain import Json, Presence, Started, StartOrder, Stored, UploadedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,26 @@ class Sandboxes(Protocol):
         ...
 
     async def upload(self, sandbox_id: str, path: str, file: UploadedFile) -> Stored: ...
+
+    async def replace(self, sandbox_id: str, path: str, file: UploadedFile) -> Stored:
+        """Stores a file in place of what has its name."""
+        ...
+
+
+class Presences(Protocol):
+    """Who is here, for some time."""
+
+    async def keep(self, account_id: str, presence: Presence, seconds: int) -> None:
+        """In place of what the session said before. CacheUnavailable."""
+        ...
+
+
+class Notices(Protocol):
+    """What the operator has to say."""
+
+    async def read(self) -> Json:
+        """In REST's words; empty where nothing was ever said."""
+        ...
 
 
 class Billing(Protocol):

@@ -20,9 +20,11 @@ from services.gateway.edge.use_cases.look_after import LookAfter
 from services.gateway.edge.use_cases.prewarm import Prewarm
 from services.gateway.edge.use_cases.show_account_state import ShowAccountState
 from services.gateway.edge.use_cases.show_project import ShowProject
+from services.gateway.edge.use_cases.show_system_status import ShowSystemStatus
 from services.gateway.edge.use_cases.show_thread import ShowThread
 from services.gateway.edge.use_cases.start_agent_run import StartAgentRun
 from services.gateway.edge.use_cases.stream_agent_run import StreamAgentRun
+from services.gateway.edge.use_cases.update_presence import UpdatePresence
 from services.gateway.edge.use_cases.upload_file import UploadFile
 from services.gateway.edge.viewers import seconds_left, viewer_of
 from services.kit.clock import Clock
@@ -44,6 +46,8 @@ class UseCases:
     show_project: ShowProject
     show_account_state: ShowAccountState
     upload_file: UploadFile
+    update_presence: UpdatePresence
+    show_system_status: ShowSystemStatus
     prewarm: Prewarm
     look_after: LookAfter
 
@@ -103,6 +107,19 @@ class Edge(EdgeServicer):
         body = _Body(requests)
         async with self._form(body) as form:
             return _json(await self._do.upload_file.to_project(body.first.project_id, form))
+
+    async def ReplaceSandboxFile(
+        self, requests: AsyncIterator[pb.ReplaceSandboxFileRequest], context: Context
+    ) -> HttpBody:
+        body = _Body(requests)
+        async with self._form(body) as form:
+            return _json(await self._do.upload_file.in_place(body.first.sandbox_id, form))
+
+    async def UpdatePresence(self, request: pb.UpdatePresenceRequest, context: Context) -> HttpBody:
+        return _json(await self._do.update_presence(current_caller().account_id, json_object(request.body.data)))
+
+    async def GetSystemStatus(self, request: pb.GetSystemStatusRequest, context: Context) -> HttpBody:
+        return _json(await self._do.show_system_status())
 
     async def Prewarm(self, request: pb.PrewarmRequest, context: Context) -> HttpBody:
         return _json(await self._do.prewarm(current_caller().account_id))

@@ -40,11 +40,15 @@ def virtual_host(surface: Surface, settings: Settings) -> Json:
 
 def _rest(rpc: Rpc, verb: str, path: str, settings: Settings) -> Json:
     where = {"safe_regex": {"regex": path_regex(path)}} if "{" in path else {"path": path}
-    scripts = (DOOR, ERRORS) if rpc.rule.rate == "stream" else (ERRORS,)
-    whole = {WHOLE_BODY: _whole_body(settings)} if verb in _WITH_BODY and not rpc.streams_in else {}
-    filters = {**whole, PLAIN: _plain_rest(), **{script: _script(script) for script in scripts}}
+    scripts = (DOOR, ERRORS) if rpc.token_in_query else (ERRORS,)
+    whole = verb in _WITH_BODY and not rpc.streams_in
+    buffered = {WHOLE_BODY: _whole_body(settings)} if whole else {}
+    filters = {**buffered, PLAIN: _plain_rest(), **{script: _script(script) for script in scripts}}
+    route = _forward(f"{verb} {path}", rpc, settings, filters)
+    if whole:
+        route["route"]["max_stream_duration"] = _whole_request(rpc, settings)
     return {
-        **_forward(f"{verb} {path}", rpc, settings, filters),
+        **route,
         "match": {**where, "headers": [_header_is(":method", verb)]},
         # The transcoder puts the URL there, query and all, and a query may hold a token.
         "request_headers_to_add": [_overwrite("x-envoy-original-path", "%PATH(NQ:ORIG)%")],
@@ -77,6 +81,12 @@ def _patience(rpc: Rpc, settings: Settings) -> Json:
     if not rpc.streams_in:
         patience["retry_policy"] = _never_reached()
     return patience
+
+
+def _whole_request(rpc: Rpc, settings: Settings) -> Json:
+    # From the first header, so it holds for a body that does not come; by then the answer had its own time as well.
+    seconds_in_all = settings.mesh_body_patience_s + (rpc.rule.deadline_s or DEFAULT_DEADLINE_S) + _GRACE_S
+    return {"max_stream_duration": seconds(seconds_in_all)}
 
 
 def _never_reached() -> Json:

@@ -30,6 +30,8 @@ class Rpc:
     streams_in: bool
     streams_out: bool
     raw_out: bool
+    token_in_query: bool
+    """Takes `?token=`, as its request says."""
     bindings: tuple[tuple[str, str], ...]
     """(HTTP verb, path template) pairs."""
 
@@ -75,6 +77,11 @@ _NO_RULE = Rule(exposure="internal")
 
 
 def _rpcs(file: descriptor_pb2.FileDescriptorProto, rules: Mapping[str, Rule]) -> Iterable[Rpc]:
+    with_token = {
+        f".{file.package}.{message.name}"
+        for message in file.message_type
+        if any(field.name == "token" for field in message.field)
+    }
     for service in file.service:
         for method in service.method:
             name = f"/{file.package}.{service.name}/{method.name}"
@@ -85,6 +92,7 @@ def _rpcs(file: descriptor_pb2.FileDescriptorProto, rules: Mapping[str, Rule]) -
                 streams_in=method.client_streaming,
                 streams_out=method.server_streaming,
                 raw_out=method.output_type == _BYTES,
+                token_in_query=method.input_type in with_token,
                 bindings=tuple(_bindings(method)),
             )
 

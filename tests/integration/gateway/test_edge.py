@@ -241,7 +241,10 @@ async def test_a_body_over_the_upload_cap_is_a_413(house: House) -> None:
 # Views.
 
 
-@pytest.mark.parametrize("path", [f"/v1/sandboxes/{SANDBOX}/files", f"/v1/project/{PROJECT}/files"])
+@pytest.mark.parametrize(
+    "path",
+    [f"/v1/sandboxes/{SANDBOX}/files", f"/v1/project/{PROJECT}/files", f"/v1/sandbox/{PROJECT}/files/upload"],
+)
 async def test_an_upload_answers_in_rest_s_words_whatever_comes_first(house: House, path: str) -> None:
     head = '--x\r\ncontent-disposition: form-data; name="'
     file, field = f'{head}file"; filename="a.txt"\r\n\r\ncontent\r\n', f'{head}path"\r\n\r\n/workspace/a.txt\r\n'

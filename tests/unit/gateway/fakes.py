@@ -9,8 +9,18 @@ from typing import Any
 
 from mesh.agent.v1 import runs_pb2
 
-from services.gateway.edge.domain import Json, Started, StartOrder, Stored, UploadedFile
-from services.gateway.edge.ports import Account, Billing, Cache, EventBatches, Neighbours, Runs, RunStats, Sandboxes
+from services.gateway.edge.domain import Json, Presence, Started, StartOrder, Stored, UploadedFile
+from services.gateway.edge.ports import (
+    Account,
+    Billing,
+    Cache,
+    EventBatches,
+    Neighbours,
+    Presences,
+    Runs,
+    RunStats,
+    Sandboxes,
+)
 from services.gateway.edge.ports import Threads as ThreadsPort
 from services.kit.errors import MeshError, NotFound
 
@@ -137,6 +147,18 @@ class FakeSandboxes(Sandboxes):
         final, renamed = (f"{path} (1)", True) if path in self.files else (path, False)
         self.files[final] = content
         return Stored(final, sandbox_id, renamed, {"path": final, "original_filename": file.name})
+
+    async def replace(self, sandbox_id: str, path: str, file: UploadedFile) -> Stored:
+        self.files.pop(path, None)
+        return await self.upload(sandbox_id, path, file)
+
+
+@dataclass
+class FakePresences(Presences):
+    kept: list[tuple[str, Presence, int]] = field(default_factory=list)
+
+    async def keep(self, account_id: str, presence: Presence, seconds: int) -> None:
+        self.kept.append((account_id, presence, seconds))
 
 
 class FakeBilling(Billing):

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from services.gateway.edge.domain import Form
-from services.gateway.edge.errors import BodyTooLarge, InvalidBody
+from services.gateway.edge.errors import BodyTooLarge, BodyTooSlow, InvalidBody, NoRoom
 from services.gateway.edge.forms import Limits, json_object, read_form
 
 LIMITS = Limits(body=8 * 1024 * 1024, text=1024)
@@ -138,3 +142,44 @@ def test_a_json_object_is_demanded() -> None:
     assert json_object(b'{"a": 1}') == {"a": 1}
     with pytest.raises(InvalidBody):
         json_object(b'"text"')
+
+
+# Bodies that do not come.
+
+
+async def endless(pause_s: float, size: int) -> AsyncIterator[bytes]:
+    yield part("file", b"", "x").removesuffix(b"\r\n")
+    while True:
+        await asyncio.sleep(pause_s)
+        yield b"x" * size
+
+
+@pytest.mark.parametrize("body", [endless(3600, 1), endless(0.005, 1)], ids=["stalls", "dribbles"])
+async def test_a_body_that_hardly_comes_is_refused(body: AsyncIterator[bytes]) -> None:
+    with pytest.raises(BodyTooSlow):
+        async with read_form(MULTIPART, body, replace(LIMITS, patience_s=0.1)):
+            pass
+
+
+async def test_a_body_that_comes_fast_enough_may_take_its_time() -> None:
+    """It takes longer than it would be waited for if nothing came."""
+    hasty = replace(LIMITS, patience_s=0.05, slowest=1)
+
+    async def slow() -> AsyncIterator[bytes]:
+        for piece in (part("a", b"x" * 500), part("b", b"y"), b"--XX--\r\n"):
+            await asyncio.sleep(0.04)
+            yield piece
+
+    async with read_form(MULTIPART, slow(), hasty) as form:
+        assert set(form.fields) == {"a", "b"}
+
+
+async def test_a_large_file_waits_in_the_folder_it_was_told(tmp_path: Path) -> None:
+    away = replace(LIMITS, folder=tmp_path / "not there")
+    large = multipart(part("file", b"x" * 2_000_000, "b.bin"))
+    with pytest.raises(NoRoom):
+        async with read_form(MULTIPART, chunks(large, 65_536), away):
+            pass
+    async with read_form(MULTIPART, chunks(large, 65_536), replace(LIMITS, folder=tmp_path)) as form:
+        assert len((await files_of(form))[0][2]) == 2_000_000
+    assert os.listdir(tmp_path) == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.gateway.edge.codec.orders import decode_start, decode_thread_change
+from services.gateway.edge.codec.orders import decode_presence, decode_start, decode_thread_change
 from services.kit.errors import InvalidArgument
 from tests.unit.gateway.fakes import PROJECT, THREAD
 
@@ -35,8 +35,15 @@ def test_message_is_another_name_of_prompt() -> None:
     assert decode_start({"message": "hi"}, None).prompt == "hi"
 
 
-def test_prompt_wins_over_message() -> None:
-    assert decode_start({"message": "a", "prompt": "b"}, None).prompt == "b"
+def test_prompt_and_message_may_say_the_same() -> None:
+    assert decode_start({"message": "a", "prompt": "a"}, None).prompt == "a"
+    assert decode_start({"message": "a", "prompt": " "}, None).prompt == "a"
+
+
+def test_prompt_and_message_that_differ_are_refused() -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        decode_start({"message": "a", "prompt": "b"}, None)
+    assert fields_of(refused.value) == ["message"]
 
 
 @pytest.mark.parametrize("fields", [{}, {"prompt": ""}, {"prompt": "  \n"}])
@@ -81,3 +88,41 @@ def test_a_thread_change_takes_title_and_visibility() -> None:
 def test_a_thread_change_of_the_wrong_type_is_refused(body: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument):
         decode_thread_change(body)
+
+
+def test_a_presence_is_read() -> None:
+    sent = {
+        "session_id": "s1",
+        "active_thread_id": THREAD,
+        "platform": "ios",
+        "client_timestamp": "2026-01-01T00:00:00Z",
+        "device_info": {"model": "x"},
+        "unknown": 1,
+    }
+    presence = decode_presence(sent)
+    assert (presence.session_id, presence.active_thread_id) == ("s1", THREAD)
+    assert presence.told == {name: sent[name] for name in ("platform", "client_timestamp", "device_info")}
+
+
+def test_a_presence_needs_its_session_alone() -> None:
+    presence = decode_presence({"session_id": "s1", "active_thread_id": None})
+    assert (presence.active_thread_id, presence.told) == (None, {"platform": "web"})
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "session_id"),
+        ({"session_id": ""}, "session_id"),
+        ({"session_id": 5}, "session_id"),
+        ({"session_id": "x" * 129}, "session_id"),
+        ({"session_id": "s", "active_thread_id": "t"}, "active_thread_id"),
+        ({"session_id": "s", "platform": 1}, "platform"),
+        ({"session_id": "s", "device_info": "phone"}, "device_info"),
+        ({"session_id": "s", "device_info": {"x": "y" * 3000}}, "device_info"),
+    ],
+)
+def test_a_wrong_presence_names_the_field(body: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        decode_presence(body)
+    assert fields_of(refused.value) == [field]

@@ -1,4 +1,4 @@
-"""Redis, as an operator looks at it: nothing of the edge is kept there."""
+"""Redis, as an operator looks at it."""
 
 from __future__ import annotations
 

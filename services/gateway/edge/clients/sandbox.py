@@ -35,6 +35,9 @@ class SandboxClient(Sandboxes):
     async def upload(self, sandbox_id: str, path: str, file: UploadedFile) -> Stored:
         return await self._upload(pb.UploadTarget(sandbox_id=sandbox_id, path=path), file)
 
+    async def replace(self, sandbox_id: str, path: str, file: UploadedFile) -> Stored:
+        return await self._upload(pb.UploadTarget(sandbox_id=sandbox_id, path=path, replace=True), file)
+
     async def _upload(self, target: pb.UploadTarget, file: UploadedFile) -> Stored:
         answer = await self._user.UploadFile(_requests(target, file), timeout=_UPLOAD_S)
         return Stored(answer.path, answer.sandbox_id, answer.renamed, upload_view(answer))

@@ -21,6 +21,15 @@ _RUN_KEYS = (
 )
 _SANDBOX_KEYS = ("id", "pass", "vnc_preview", "sandbox_url", "token")
 _MODEL_KEYS = ("id", "name", "provider", "allowed", "context_window", "priority", "recommended")
+_MAINTENANCE_KEYS: dict[str, type] = {"startTime": str, "endTime": str}
+_ISSUE_KEYS: dict[str, type] = {
+    "message": str,
+    "description": str,
+    "severity": str,
+    "affectedServices": list,
+    "estimatedResolution": str,
+    "statusUrl": str,
+}
 _UPLOAD_KEYS = (
     "status",
     "created",
@@ -145,3 +154,19 @@ def subscription_view(subscription: Any) -> Json:
 def tier_view(tier: Any) -> Json:
     """The plan as it is offered."""
     return _picked(tier, ("name", "display_name", "monthly_credits", "can_purchase_credits"))
+
+
+def system_status_view(said: Json) -> Json:
+    """The operator's notices, as far as they are of the form that the web client knows; else nothing is wrong."""
+    updated_at = said.get("updatedAt")
+    return {
+        "maintenanceNotice": _notice_view(said.get("maintenanceNotice"), _MAINTENANCE_KEYS),
+        "technicalIssue": _notice_view(said.get("technicalIssue"), _ISSUE_KEYS),
+        "updatedAt": updated_at if isinstance(updated_at, str) else None,
+    }
+
+
+def _notice_view(notice: Any, keys: dict[str, type]) -> Json:
+    if not isinstance(notice, dict) or notice.get("enabled") is not True:
+        return {"enabled": False}
+    return {"enabled": True, **{key: notice[key] for key, kind in keys.items() if isinstance(notice.get(key), kind)}}

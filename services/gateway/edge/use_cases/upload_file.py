@@ -23,6 +23,12 @@ class UploadFile:
         path, file = _read(form)
         return (await self._sandboxes.upload_to_project(project_id, path, file)).answer
 
+    async def in_place(self, sandbox_id: str, form: Form) -> Json:
+        """Into a sandbox that exists, in place of what has that name."""
+        path, file = _read(form)
+        stored = await self._sandboxes.replace(sandbox_id, path, file)
+        return {"status": "success", "updated": True, "path": stored.path}
+
 
 def _read(form: Form) -> tuple[str, UploadedFile]:
     path = form.fields.get("path", "").strip()
