@@ -22,7 +22,7 @@ from services.tools.executions.executor import Executor
 from services.tools.executions.upkeep import Upkeep
 from services.tools.policy import POLICY
 from services.tools.ports import Lease
-from services.tools.servicer import ToolsInternalServicer
+from services.tools.servicer import ToolsInternalServicer, ToolsServicer
 from services.tools.storage.postgres import PostgresExecutions, PostgresTaskLists
 from services.tools.use_cases.execute_tool import ExecuteTool
 from services.tools.use_cases.list_tools import ListTools
@@ -60,7 +60,9 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     execute_tool = ExecuteTool(
         registry, executor, SystemClock(), settings.mesh_tool_timeout_s, settings.mesh_tool_max_timeout_s
     )
-    servicer = ToolsInternalServicer(ListTools(registry), execute_tool, executor)
+    list_tools = ListTools(registry)
+    servicer = ToolsInternalServicer(list_tools, execute_tool, executor)
+    tools_pb2_grpc.add_ToolsServicer_to_server(ToolsServicer(list_tools), server)
     tools_pb2_grpc.add_ToolsInternalServicer_to_server(servicer, server)
     server.check("postgres", database.ping)
     server.on_drain(lambda: executor.drain(settings.mesh_tool_drain_s))

@@ -70,8 +70,8 @@ def encode_execution(row: Row) -> pb.GetExecutionResponse:
     return pb.GetExecutionResponse(state="done", result=encode_result(row.result))
 
 
-def encode_tools(tools: Iterable[tuple[ToolInfo, Sequence[FunctionInfo]]]) -> pb.ListToolsResponse:
-    return pb.ListToolsResponse(tools=[_tool(info, functions) for info, functions in tools])
+def encode_tools(tools: Iterable[tuple[ToolInfo, Sequence[FunctionInfo]]]) -> list[pb.Tool]:
+    return [_tool(info, functions) for info, functions in tools]
 
 
 def _tool(info: ToolInfo, functions: Sequence[FunctionInfo]) -> pb.Tool:

@@ -9,6 +9,9 @@ _AGENT = frozenset({"agent"})
 POLICY = PolicyTable(
     "mesh.tools.v1",
     {
+        "Tools": {
+            "ListCatalogue": Rule(users=True, deadline_s=5, idempotent=True, rate="read"),
+        },
         "ToolsInternal": {
             "ListTools": Rule(exposure="internal", services={"agent", "gateway"}, deadline_s=5, idempotent=True),
             "ExecuteTool": Rule(exposure="internal", services=_AGENT, idempotent=True),

@@ -15,6 +15,16 @@ from services.tools.use_cases.execute_tool import ExecuteTool
 from services.tools.use_cases.list_tools import ListTools
 
 
+class ToolsServicer(tools_pb2_grpc.ToolsServicer):
+    """The catalogue, for people."""
+
+    def __init__(self, list_tools: ListTools) -> None:
+        self._list_tools = list_tools
+
+    async def ListCatalogue(self, _request: pb.ListCatalogueRequest, _context: Any) -> pb.ListCatalogueResponse:
+        return pb.ListCatalogueResponse(success=True, tools=codec.encode_tools(self._list_tools()))
+
+
 class ToolsInternalServicer(tools_pb2_grpc.ToolsInternalServicer):
     """Tools and their executions."""
 
@@ -24,7 +34,7 @@ class ToolsInternalServicer(tools_pb2_grpc.ToolsInternalServicer):
         self._executor = executor
 
     async def ListTools(self, _request: pb.ListToolsRequest, _context: Any) -> pb.ListToolsResponse:
-        return codec.encode_tools(self._list_tools())
+        return pb.ListToolsResponse(tools=codec.encode_tools(self._list_tools()))
 
     async def ExecuteTool(self, request: pb.ExecuteToolRequest, _context: Any) -> AsyncIterator[pb.ExecuteToolResponse]:
         grant = codec.decode_grant(current_caller())

@@ -29,6 +29,7 @@ PLACE: dict[str, Any] = {
 }
 
 KINDS: dict[str, Kind] = {
+    "Tools.ListCatalogue": "own",
     "ToolsInternal.ListTools": "internal",
     "ToolsInternal.ExecuteTool": "internal",
     "ToolsInternal.GetExecution": "internal",
@@ -41,6 +42,7 @@ def execution(key: str) -> pb.ExecuteToolRequest:
 
 
 REQUESTS: dict[str, Callable[[Things], Any]] = {
+    "Tools.ListCatalogue": lambda _: pb.ListCatalogueRequest(),
     "ToolsInternal.ListTools": lambda _: pb.ListToolsRequest(),
     "ToolsInternal.ExecuteTool": lambda _: execution(f"{RUN}:1:{RandomIds()()}"),
     "ToolsInternal.GetExecution": lambda things: pb.GetExecutionRequest(key=things["key"]),

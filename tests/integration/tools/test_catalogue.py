@@ -33,6 +33,12 @@ async def test_catalogue_lists_what_works_nearest_first(run: Run) -> None:
     assert functions["execute_command"].tool_class == pb.TOOL_CLASS_QUERYABLE
 
 
+async def test_people_are_shown_the_catalogue_that_runs_are_given(world: World, address: str, run: Run) -> None:
+    shown = await world.person_at(address).ListCatalogue(pb.ListCatalogueRequest())
+    assert shown.success
+    assert list(shown.tools) == list((await run.stub.ListTools(pb.ListToolsRequest())).tools)
+
+
 async def test_unknown_function_is_a_result_that_names_the_known_ones(run: Run) -> None:
     answer = await run.call("rm_rf", {})
     assert not answer.result.success

@@ -19,7 +19,7 @@ from services.kit.context import Caller
 from services.tools.app import build
 from services.tools.config import Settings
 from tests.fakes.sandbox.servicer import FakeSandboxServicer, serve_sandbox
-from tests.support.harness import ServiceHarness, make_settings, service_token
+from tests.support.harness import ServiceHarness, make_settings, service_token, user_token
 
 
 def new_id() -> str:
@@ -129,6 +129,12 @@ class World:
         self.channels.append(channel)
         stub: Any = tools_pb2_grpc.ToolsInternalStub(channel)
         return Run(stub, ids.account_id, ids.project_id, ids.thread_id, ids.run_id)
+
+    def person_at(self, address: str) -> Any:
+        """The public stub of somebody new."""
+        channel = open_as(address, user_token(new_id()))
+        self.channels.append(channel)
+        return tools_pb2_grpc.ToolsStub(channel)
 
 
 @asynccontextmanager

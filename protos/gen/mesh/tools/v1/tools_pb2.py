@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19mesh/tools/v1/tools.proto\x12\rmesh.tools.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10ListToolsRequest\">\n\x11ListToolsResponse\x12)\n\x05tools\x18\x01 \x03(\x0b\x32\x13.mesh.tools.v1.ToolR\x05tools\"\xf0\x01\n\x04Tool\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\x12\x16\n\x06weight\x18\x04 \x01(\x05R\x06weight\x12\x17\n\x07is_core\x18\x05 \x01(\x08R\x06isCore\x12#\n\rneeds_sandbox\x18\x06 \x01(\x08R\x0cneedsSandbox\x12\x39\n\tfunctions\x18\x07 \x03(\x0b\x32\x1b.mesh.tools.v1.ToolFunctionR\tfunctions\"\xc8\x01\n\x0cToolFunction\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\'\n\x0fparameters_json\x18\x03 \x01(\tR\x0eparametersJson\x12\x37\n\ntool_class\x18\x04 \x01(\x0e\x32\x18.mesh.tools.v1.ToolClassR\ttoolClass\x12 \n\x0bterminating\x18\x05 \x01(\x08R\x0bterminating\"\x93\x03\n\x12\x45xecuteToolRequest\x12\x1c\n\x03key\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x03key\x12\x1d\n\x05\x65poch\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x05\x65poch\x12/\n\rfunction_name\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x0c\x66unctionName\x12\x31\n\x0e\x61rguments_json\x18\x04 \x01(\tB\n\xbaH\x07r\x05(\x80\x80\x80\x02R\rargumentsJson\x12\'\n\naccount_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\taccountId\x12\'\n\nproject_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tprojectId\x12%\n\tthread_id\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x08threadId\x12\x1f\n\x06run_id\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x05runId\x12\x42\n\x07timeout\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\x90\x1c*\x00R\x07timeout\"\x87\x01\n\x13\x45xecuteToolResponse\x12\x33\n\x06output\x18\x01 \x01(\x0b\x32\x19.mesh.tools.v1.ToolOutputH\x00R\x06output\x12\x33\n\x06result\x18\x02 \x01(\x0b\x32\x19.mesh.tools.v1.ToolResultH\x00R\x06resultB\x06\n\x04part\" \n\nToolOutput\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\"\xf8\x01\n\nToolResult\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x1f\n\x0boutput_json\x18\x02 \x01(\tR\noutputJson\x12\x19\n\x05\x65rror\x18\x03 \x01(\tH\x00R\x05\x65rror\x88\x01\x01\x12\x18\n\x07outcome\x18\x04 \x01(\tR\x07outcome\x12\x39\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartedAt\x12\x35\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndedAtB\x08\n\x06_error\"3\n\x13GetExecutionRequest\x12\x1c\n\x03key\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x03key\"o\n\x14GetExecutionResponse\x12\x14\n\x05state\x18\x01 \x01(\tR\x05state\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32\x19.mesh.tools.v1.ToolResultH\x00R\x06result\x88\x01\x01\x42\t\n\x07_result\"U\n\x16\x43\x61ncelExecutionRequest\x12\x1c\n\x03key\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x03key\x12\x1d\n\x05\x65poch\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x05\x65poch\"\\\n\x17\x43\x61ncelExecutionResponse\x12\x36\n\x06result\x18\x01 \x01(\x0b\x32\x19.mesh.tools.v1.ToolResultH\x00R\x06result\x88\x01\x01\x42\t\n\x07_result*\x8e\x01\n\tToolClass\x12\x1a\n\x16TOOL_CLASS_UNSPECIFIED\x10\x00\x12\x13\n\x0fTOOL_CLASS_PURE\x10\x01\x12\x19\n\x15TOOL_CLASS_IDEMPOTENT\x10\x02\x12\x18\n\x14TOOL_CLASS_QUERYABLE\x10\x03\x12\x1b\n\x17TOOL_CLASS_AT_MOST_ONCE\x10\x04\x32\xfa\x02\n\rToolsInternal\x12P\n\tListTools\x12\x1f.mesh.tools.v1.ListToolsRequest\x1a .mesh.tools.v1.ListToolsResponse\"\x00\x12X\n\x0b\x45xecuteTool\x12!.mesh.tools.v1.ExecuteToolRequest\x1a\".mesh.tools.v1.ExecuteToolResponse\"\x00\x30\x01\x12Y\n\x0cGetExecution\x12\".mesh.tools.v1.GetExecutionRequest\x1a#.mesh.tools.v1.GetExecutionResponse\"\x00\x12\x62\n\x0f\x43\x61ncelExecution\x12%.mesh.tools.v1.CancelExecutionRequest\x1a&.mesh.tools.v1.CancelExecutionResponse\"\x00\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19mesh/tools/v1/tools.proto\x12\rmesh.tools.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14ListCatalogueRequest\"\\\n\x15ListCatalogueResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12)\n\x05tools\x18\x02 \x03(\x0b\x32\x13.mesh.tools.v1.ToolR\x05tools\"\x12\n\x10ListToolsRequest\">\n\x11ListToolsResponse\x12)\n\x05tools\x18\x01 \x03(\x0b\x32\x13.mesh.tools.v1.ToolR\x05tools\"\xf0\x01\n\x04Tool\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\x12\x16\n\x06weight\x18\x04 \x01(\x05R\x06weight\x12\x17\n\x07is_core\x18\x05 \x01(\x08R\x06isCore\x12#\n\rneeds_sandbox\x18\x06 \x01(\x08R\x0cneedsSandbox\x12\x39\n\tfunctions\x18\x07 \x03(\x0b\x32\x1b.mesh.tools.v1.ToolFunctionR\tfunctions\"\xc8\x01\n\x0cToolFunction\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\'\n\x0fparameters_json\x18\x03 \x01(\tR\x0eparametersJson\x12\x37\n\ntool_class\x18\x04 \x01(\x0e\x32\x18.mesh.tools.v1.ToolClassR\ttoolClass\x12 \n\x0bterminating\x18\x05 \x01(\x08R\x0bterminating\"\x93\x03\n\x12\x45xecuteToolRequest\x12\x1c\n\x03key\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x03key\x12\x1d\n\x05\x65poch\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x05\x65poch\x12/\n\rfunction_name\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x0c\x66unctionName\x12\x31\n\x0e\x61rguments_json\x18\x04 \x01(\tB\n\xbaH\x07r\x05(\x80\x80\x80\x02R\rargumentsJson\x12\'\n\naccount_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\taccountId\x12\'\n\nproject_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tprojectId\x12%\n\tthread_id\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x08threadId\x12\x1f\n\x06run_id\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x05runId\x12\x42\n\x07timeout\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\x90\x1c*\x00R\x07timeout\"\x87\x01\n\x13\x45xecuteToolResponse\x12\x33\n\x06output\x18\x01 \x01(\x0b\x32\x19.mesh.tools.v1.ToolOutputH\x00R\x06output\x12\x33\n\x06result\x18\x02 \x01(\x0b\x32\x19.mesh.tools.v1.ToolResultH\x00R\x06resultB\x06\n\x04part\" \n\nToolOutput\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\"\xf8\x01\n\nToolResult\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x1f\n\x0boutput_json\x18\x02 \x01(\tR\noutputJson\x12\x19\n\x05\x65rror\x18\x03 \x01(\tH\x00R\x05\x65rror\x88\x01\x01\x12\x18\n\x07outcome\x18\x04 \x01(\tR\x07outcome\x12\x39\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartedAt\x12\x35\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndedAtB\x08\n\x06_error\"3\n\x13GetExecutionRequest\x12\x1c\n\x03key\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x03key\"o\n\x14GetExecutionResponse\x12\x14\n\x05state\x18\x01 \x01(\tR\x05state\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32\x19.mesh.tools.v1.ToolResultH\x00R\x06result\x88\x01\x01\x42\t\n\x07_result\"U\n\x16\x43\x61ncelExecutionRequest\x12\x1c\n\x03key\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x03key\x12\x1d\n\x05\x65poch\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x05\x65poch\"\\\n\x17\x43\x61ncelExecutionResponse\x12\x36\n\x06result\x18\x01 \x01(\x0b\x32\x19.mesh.tools.v1.ToolResultH\x00R\x06result\x88\x01\x01\x42\t\n\x07_result*\x8e\x01\n\tToolClass\x12\x1a\n\x16TOOL_CLASS_UNSPECIFIED\x10\x00\x12\x13\n\x0fTOOL_CLASS_PURE\x10\x01\x12\x19\n\x15TOOL_CLASS_IDEMPOTENT\x10\x02\x12\x18\n\x14TOOL_CLASS_QUERYABLE\x10\x03\x12\x1b\n\x17TOOL_CLASS_AT_MOST_ONCE\x10\x04\x32v\n\x05Tools\x12m\n\rListCatalogue\x12#.mesh.tools.v1.ListCatalogueRequest\x1a$.mesh.tools.v1.ListCatalogueResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/tools2\xfa\x02\n\rToolsInternal\x12P\n\tListTools\x12\x1f.mesh.tools.v1.ListToolsRequest\x1a .mesh.tools.v1.ListToolsResponse\"\x00\x12X\n\x0b\x45xecuteTool\x12!.mesh.tools.v1.ExecuteToolRequest\x1a\".mesh.tools.v1.ExecuteToolResponse\"\x00\x30\x01\x12Y\n\x0cGetExecution\x12\".mesh.tools.v1.GetExecutionRequest\x1a#.mesh.tools.v1.GetExecutionResponse\"\x00\x12\x62\n\x0f\x43\x61ncelExecution\x12%.mesh.tools.v1.CancelExecutionRequest\x1a&.mesh.tools.v1.CancelExecutionResponse\"\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,32 +59,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELEXECUTIONREQUEST'].fields_by_name['key']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_CANCELEXECUTIONREQUEST'].fields_by_name['epoch']._loaded_options = None
   _globals['_CANCELEXECUTIONREQUEST'].fields_by_name['epoch']._serialized_options = b'\272H\004\032\002(\000'
-  _globals['_TOOLCLASS']._serialized_start=1845
-  _globals['_TOOLCLASS']._serialized_end=1987
-  _globals['_LISTTOOLSREQUEST']._serialized_start=138
-  _globals['_LISTTOOLSREQUEST']._serialized_end=156
-  _globals['_LISTTOOLSRESPONSE']._serialized_start=158
-  _globals['_LISTTOOLSRESPONSE']._serialized_end=220
-  _globals['_TOOL']._serialized_start=223
-  _globals['_TOOL']._serialized_end=463
-  _globals['_TOOLFUNCTION']._serialized_start=466
-  _globals['_TOOLFUNCTION']._serialized_end=666
-  _globals['_EXECUTETOOLREQUEST']._serialized_start=669
-  _globals['_EXECUTETOOLREQUEST']._serialized_end=1072
-  _globals['_EXECUTETOOLRESPONSE']._serialized_start=1075
-  _globals['_EXECUTETOOLRESPONSE']._serialized_end=1210
-  _globals['_TOOLOUTPUT']._serialized_start=1212
-  _globals['_TOOLOUTPUT']._serialized_end=1244
-  _globals['_TOOLRESULT']._serialized_start=1247
-  _globals['_TOOLRESULT']._serialized_end=1495
-  _globals['_GETEXECUTIONREQUEST']._serialized_start=1497
-  _globals['_GETEXECUTIONREQUEST']._serialized_end=1548
-  _globals['_GETEXECUTIONRESPONSE']._serialized_start=1550
-  _globals['_GETEXECUTIONRESPONSE']._serialized_end=1661
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=1663
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=1748
-  _globals['_CANCELEXECUTIONRESPONSE']._serialized_start=1750
-  _globals['_CANCELEXECUTIONRESPONSE']._serialized_end=1842
-  _globals['_TOOLSINTERNAL']._serialized_start=1990
-  _globals['_TOOLSINTERNAL']._serialized_end=2368
+  _globals['_TOOLS'].methods_by_name['ListCatalogue']._loaded_options = None
+  _globals['_TOOLS'].methods_by_name['ListCatalogue']._serialized_options = b'\202\323\344\223\002\013\022\t/v1/tools'
+  _globals['_TOOLCLASS']._serialized_start=1993
+  _globals['_TOOLCLASS']._serialized_end=2135
+  _globals['_LISTCATALOGUEREQUEST']._serialized_start=168
+  _globals['_LISTCATALOGUEREQUEST']._serialized_end=190
+  _globals['_LISTCATALOGUERESPONSE']._serialized_start=192
+  _globals['_LISTCATALOGUERESPONSE']._serialized_end=284
+  _globals['_LISTTOOLSREQUEST']._serialized_start=286
+  _globals['_LISTTOOLSREQUEST']._serialized_end=304
+  _globals['_LISTTOOLSRESPONSE']._serialized_start=306
+  _globals['_LISTTOOLSRESPONSE']._serialized_end=368
+  _globals['_TOOL']._serialized_start=371
+  _globals['_TOOL']._serialized_end=611
+  _globals['_TOOLFUNCTION']._serialized_start=614
+  _globals['_TOOLFUNCTION']._serialized_end=814
+  _globals['_EXECUTETOOLREQUEST']._serialized_start=817
+  _globals['_EXECUTETOOLREQUEST']._serialized_end=1220
+  _globals['_EXECUTETOOLRESPONSE']._serialized_start=1223
+  _globals['_EXECUTETOOLRESPONSE']._serialized_end=1358
+  _globals['_TOOLOUTPUT']._serialized_start=1360
+  _globals['_TOOLOUTPUT']._serialized_end=1392
+  _globals['_TOOLRESULT']._serialized_start=1395
+  _globals['_TOOLRESULT']._serialized_end=1643
+  _globals['_GETEXECUTIONREQUEST']._serialized_start=1645
+  _globals['_GETEXECUTIONREQUEST']._serialized_end=1696
+  _globals['_GETEXECUTIONRESPONSE']._serialized_start=1698
+  _globals['_GETEXECUTIONRESPONSE']._serialized_end=1809
+  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=1811
+  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=1896
+  _globals['_CANCELEXECUTIONRESPONSE']._serialized_start=1898
+  _globals['_CANCELEXECUTIONRESPONSE']._serialized_end=1990
+  _globals['_TOOLS']._serialized_start=2137
+  _globals['_TOOLS']._serialized_end=2255
+  _globals['_TOOLSINTERNAL']._serialized_start=2258
+  _globals['_TOOLSINTERNAL']._serialized_end=2636
 # @@protoc_insertion_point(module_scope)

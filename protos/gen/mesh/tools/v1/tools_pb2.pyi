@@ -1,6 +1,7 @@
 import datetime
 
 from buf.validate import validate_pb2 as _validate_pb2
+from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -24,6 +25,18 @@ TOOL_CLASS_PURE: ToolClass
 TOOL_CLASS_IDEMPOTENT: ToolClass
 TOOL_CLASS_QUERYABLE: ToolClass
 TOOL_CLASS_AT_MOST_ONCE: ToolClass
+
+class ListCatalogueRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListCatalogueResponse(_message.Message):
+    __slots__ = ("success", "tools")
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    success: bool
+    tools: _containers.RepeatedCompositeFieldContainer[Tool]
+    def __init__(self, success: _Optional[bool] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ...) -> None: ...
 
 class ListToolsRequest(_message.Message):
     __slots__ = ()

@@ -25,6 +25,82 @@ if _version_not_supported:
     )
 
 
+class ToolsStub:
+    """What there is to switch on and off for an agent.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListCatalogue = channel.unary_unary(
+                '/mesh.tools.v1.Tools/ListCatalogue',
+                request_serializer=mesh_dot_tools_dot_v1_dot_tools__pb2.ListCatalogueRequest.SerializeToString,
+                response_deserializer=mesh_dot_tools_dot_v1_dot_tools__pb2.ListCatalogueResponse.FromString,
+                _registered_method=True)
+
+
+class ToolsServicer:
+    """What there is to switch on and off for an agent.
+    """
+
+    def ListCatalogue(self, request, context):
+        """The tools that work in this installation, nearest first. Any user. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ToolsServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListCatalogue': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCatalogue,
+                    request_deserializer=mesh_dot_tools_dot_v1_dot_tools__pb2.ListCatalogueRequest.FromString,
+                    response_serializer=mesh_dot_tools_dot_v1_dot_tools__pb2.ListCatalogueResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'mesh.tools.v1.Tools', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('mesh.tools.v1.Tools', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Tools:
+    """What there is to switch on and off for an agent.
+    """
+
+    @staticmethod
+    def ListCatalogue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.tools.v1.Tools/ListCatalogue',
+            mesh_dot_tools_dot_v1_dot_tools__pb2.ListCatalogueRequest.SerializeToString,
+            mesh_dot_tools_dot_v1_dot_tools__pb2.ListCatalogueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class ToolsInternalStub:
     """Tools and their executions. Never reachable with a user's token.
     """

@@ -26,6 +26,37 @@ class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ig
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
+class ToolsStub:
+    """What there is to switch on and off for an agent."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ToolsAsyncStub: ...
+    ListCatalogue: _grpc.UnaryUnaryMultiCallable[_tools_pb2.ListCatalogueRequest, _tools_pb2.ListCatalogueResponse]
+    """The tools that work in this installation, nearest first. Any user. Idempotent."""
+
+@_typing.type_check_only
+class ToolsAsyncStub(ToolsStub):
+    """What there is to switch on and off for an agent."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ListCatalogue: _aio.UnaryUnaryMultiCallable[_tools_pb2.ListCatalogueRequest, _tools_pb2.ListCatalogueResponse]  # type: ignore[assignment]
+    """The tools that work in this installation, nearest first. Any user. Idempotent."""
+
+class ToolsServicer(metaclass=_abc_1.ABCMeta):
+    """What there is to switch on and off for an agent."""
+
+    @_abc_1.abstractmethod
+    def ListCatalogue(
+        self,
+        request: _tools_pb2.ListCatalogueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tools_pb2.ListCatalogueResponse, _abc.Awaitable[_tools_pb2.ListCatalogueResponse]]:
+        """The tools that work in this installation, nearest first. Any user. Idempotent."""
+
+def add_ToolsServicer_to_server(servicer: ToolsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
 class ToolsInternalStub:
     """Tools and their executions. Never reachable with a user's token."""
 
