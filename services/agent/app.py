@@ -27,6 +27,7 @@ from services.agent.clients import threads as threads_client
 from services.agent.clients import tools as tools_client
 from services.agent.config import Settings
 from services.agent.domain.run import Claim, Run, RunSpec
+from services.agent.engine.backpressure import BackpressureController, TokenBucket, Vitals
 from services.agent.engine.conversation import ContextManager, PromptManager
 from services.agent.engine.coordinator import StatelessCoordinator
 from services.agent.engine.execution import Parts
@@ -59,6 +60,7 @@ from services.agent.use_cases.list_runs import ListRuns
 from services.agent.use_cases.mark_delivered import DeliveredMarks
 from services.agent.use_cases.opening import Opening
 from services.agent.use_cases.prune import Prune
+from services.agent.use_cases.queue_gauge import QueueGauge
 from services.agent.use_cases.relay_outbox import RelayOutbox
 from services.agent.use_cases.see_run import SeeRun
 from services.agent.use_cases.start_run import StartRun, StartSettings
@@ -75,6 +77,7 @@ from services.kit.server import Server
 from services.kit.tasks import Supervisor
 
 Role = Literal["api", "worker", "all"]
+CLAIMED_AT_ONCE = 16
 MIGRATIONS = "services.agent.storage.migrations"
 
 
@@ -100,8 +103,8 @@ def build_role(role: Role) -> Build[Settings]:
 
     async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         shared = await _shared(settings, stack)
-        coordinator = _coordinator(shared) if role != "api" else None
         server = Server(settings, WORKER_POLICY if role == "worker" else POLICY)
+        coordinator = _coordinator(shared, server) if role != "api" else None
         if role != "worker":
             _serve_api(shared, server, coordinator if role == "all" else None)
         if coordinator is not None:
@@ -137,8 +140,14 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
     return Shared(settings, clock, database, tasks, wire, Hints(redis), threads, billing, tools, models, marks)
 
 
-def _coordinator(shared: Shared) -> StatelessCoordinator:
+def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
     settings, clock = shared.settings, shared.clock
+    backpressure = BackpressureController(
+        settings.mesh_run_slots,
+        TokenBucket(settings.mesh_claims_per_s, settings.mesh_run_slots, clock),
+        lambda: Vitals(server.loop_lag.last_s, server.memory.share),
+        CLAIMED_AT_ONCE,
+    )
 
     def publisher(claim: Claim, tasks: Supervisor, fenced: Callable[[], None]) -> RunPublisher:
         made = RunPublisher(Tail(shared.wire, claim.run_id), claim.epoch, clock, fenced)
@@ -168,7 +177,7 @@ def _coordinator(shared: Shared) -> StatelessCoordinator:
         parts,
         HeartbeatSettings(settings.mesh_heartbeat_s, settings.mesh_lease_ttl_s, settings.mesh_loop_stall_s),
         lambda: PostgresLeases(settings),
-        slots=settings.mesh_run_slots,
+        backpressure=backpressure,
         sweep_s=settings.mesh_sweep_s,
         tasks=shared.tasks,
     )
@@ -187,6 +196,8 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
         assert inline is not None
         inline.adopt(run, spec, settings.mesh_run_timeout_s)
 
+    queue = QueueGauge(store, settings.mesh_queue_limit)
+    shared.tasks.start("queue", queue.run)
     start = StartRun(
         store,
         shared.threads,
@@ -196,6 +207,7 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
         shared.hints,
         Opening(shared.threads, shared.marks, clock.now),
         DefaultAgent(PostgresAgents(shared.database), uuid4),
+        queue,
         StartSettings(
             settings.mesh_max_steps,
             settings.mesh_run_timeout_s,

@@ -21,6 +21,12 @@ class Settings(MeshSettings):
     mesh_run_slots: int = 128
     """Runs that one worker executes at once; more wait in the queue."""
 
+    mesh_claims_per_s: float = 200.0
+    """Runs that one worker takes up per second, after a burst of as many as it has slots for."""
+
+    mesh_queue_limit: int = 5000
+    """Runs that may wait in the whole mesh; more starts are refused with 429 until some have begun."""
+
     mesh_run_timeout_s: float = 3600.0
     """Seconds after which a run ends as failed; its holds expire an hour later."""
 

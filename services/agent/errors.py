@@ -61,6 +61,10 @@ class ThreadQueueFull(RateLimited):
     reason = "THREAD_QUEUE_FULL"
 
 
+class QueueFull(RateLimited):
+    reason = "QUEUE_FULL"
+
+
 class UnknownModel(InvalidArgument):
     reason = "UNKNOWN_MODEL"
 

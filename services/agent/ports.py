@@ -123,6 +123,14 @@ class RunStats:
     orphaned: int
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Runs that wait to begin, and for how many seconds the oldest has."""
+
+    length: int
+    oldest_s: float
+
+
 class RunStore(Protocol):
     """Runs as the API sees them. Every method is one statement; driver errors never leave it."""
 
@@ -154,6 +162,9 @@ class RunStore(Protocol):
 
     async def stats(self) -> RunStats:
         """Figures."""
+
+    async def queue(self) -> Queue:
+        """How long the mesh's queue is."""
 
 
 class AgentStore(Protocol):

@@ -1,8 +1,8 @@
 """Channels to neighbours: what every call to another service carries, and how its failure comes back.
 
 A channel is given to generated stubs as it is. Its multi-callables add credentials, request id and trace context, never
-outlive the RPC they serve, and raise the neighbour's own MeshError. They are no gRPC client interceptors, because those
-cost a task per call.
+outlive the RPC they serve, raise the neighbour's own MeshError, and are not sent while the neighbour's circuit breaker
+is open. They are no gRPC client interceptors, because those cost a task per call.
 """
 
 from __future__ import annotations
@@ -15,15 +15,25 @@ from typing import Any, TypeVar
 import grpc
 
 from services.kit.auth import KeyRing, TokenMint
+from services.kit.circuit_breaker import CircuitBreaker
 from services.kit.clock import Clock, SystemClock
 from services.kit.config import MeshSettings
 from services.kit.context import CallContext, current_call
-from services.kit.errors import DeadlineExceeded, Internal, MeshError, PermissionDenied, Unauthenticated, from_rpc
+from services.kit.errors import (
+    DeadlineExceeded,
+    Internal,
+    MeshError,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+    from_rpc,
+)
 from services.kit.logging import get_logger
 
 log = get_logger()
 
 DEFAULT_TIMEOUT_S = 10.0
+_FAIR_TIMEOUT_S = 1.0
 
 _Metadata = tuple[tuple[str, str], ...]
 _ErrorMap = Callable[[grpc.aio.AioRpcError], MeshError]
@@ -39,7 +49,20 @@ async def open_channels(settings: MeshSettings, clock: Clock | None = None) -> A
 
 def open_as(address: str, bearer: str, *, clock: Clock | None = None) -> grpc.aio.Channel:
     """A channel for somebody outside the mesh (a command line, a test) with a token of their own; empty for none."""
-    return _MeshChannel(grpc.aio.insecure_channel(address), _Outgoing(_Fixed(bearer), clock or SystemClock()))
+    clock = clock or SystemClock()
+    never = CircuitBreaker(address, clock, failing=lambda _: False)
+    return _MeshChannel(grpc.aio.insecure_channel(address), _Outgoing(_Fixed(bearer), clock, never))
+
+
+class HastyDeadline(DeadlineExceeded):
+    """The caller gave less than a second: that says nothing about the neighbour."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a neighbour could not be reached or did not answer in a fair time; its own refusals have a domain."""
+    return (
+        isinstance(error, Unavailable | DeadlineExceeded) and not error.domain and not isinstance(error, HastyDeadline)
+    )
 
 
 class Channels:
@@ -50,6 +73,9 @@ class Channels:
         self._stack = stack
         self._clock = clock
         self._mint: TokenMint | None = None
+        self._open: dict[str, list[grpc.aio.Channel]] = {}
+        self.breakers: dict[str, CircuitBreaker] = {}
+        """One for each neighbour, by its name."""
 
     def open(self, target: str, *, idempotent: Iterable[str] = (), forward: bool = False) -> grpc.aio.Channel:
         """A channel to a service.
@@ -61,7 +87,21 @@ class Channels:
         channel = grpc.aio.insecure_channel(self._settings.target(target), options=options)
         self._stack.push_async_callback(channel.close, 0.5)
         passport = _Forwarded() if forward else _OwnToken(target, self._token_mint())
-        return _MeshChannel(channel, _Outgoing(passport, self._clock))
+        self._open.setdefault(target, []).append(channel)
+        return _MeshChannel(channel, _Outgoing(passport, self._clock, self._breaker(target)))
+
+    def _breaker(self, target: str) -> CircuitBreaker:
+        if target not in self.breakers:
+            self.breakers[target] = CircuitBreaker(
+                target, self._clock, is_away, back=lambda cause: self._is_reconnected(target, cause)
+            )
+        return self.breakers[target]
+
+    def _is_reconnected(self, target: str, cause: BaseException) -> bool:
+        """gRPC dials a lost neighbour every second by itself: once it is through, nothing is gained by waiting."""
+        return isinstance(cause, Unavailable) and any(
+            channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY for channel in self._open[target]
+        )
 
     def _token_mint(self) -> TokenMint:
         if self._mint is None:
@@ -141,9 +181,10 @@ class _Fixed(_Forwarded):
 class _Outgoing:
     """What a call takes along."""
 
-    def __init__(self, passport: _OwnToken | _Forwarded, clock: Clock) -> None:
+    def __init__(self, passport: _OwnToken | _Forwarded, clock: Clock, breaker: CircuitBreaker) -> None:
         self._passport = passport
         self._clock = clock
+        self.breaker = breaker
         self.error: _ErrorMap = passport.error
 
     def metadata(self, extra: Any) -> _Metadata:
@@ -220,16 +261,21 @@ class _UnaryCall:
         wait_for_ready: bool | None = None,
     ) -> Any:
         outgoing = self._outgoing
-        limit = outgoing.timeout(timeout)
-        try:
-            return await self._inner(
-                request,
-                timeout=DEFAULT_TIMEOUT_S if limit is None else limit,
-                metadata=outgoing.metadata(metadata),
-                wait_for_ready=wait_for_ready,
-            )
-        except grpc.aio.AioRpcError as failed:
-            raise outgoing.error(failed) from None
+        given = outgoing.timeout(timeout)
+        limit = DEFAULT_TIMEOUT_S if given is None else given
+        with outgoing.breaker.calling():
+            try:
+                return await self._inner(
+                    request,
+                    timeout=limit,
+                    metadata=outgoing.metadata(metadata),
+                    wait_for_ready=wait_for_ready,
+                )
+            except grpc.aio.AioRpcError as failed:
+                error = outgoing.error(failed)
+                if isinstance(error, DeadlineExceeded) and limit < _FAIR_TIMEOUT_S:
+                    raise HastyDeadline from None
+                raise error from None
 
 
 class _StreamCall:
@@ -246,39 +292,54 @@ class _StreamCall:
         metadata: Sequence[tuple[str, str]] | None = None,
         wait_for_ready: bool | None = None,
     ) -> Responses:
+        self._outgoing.breaker.admit()
         call = self._inner(
             request,
             timeout=self._outgoing.timeout(timeout),
             metadata=self._outgoing.metadata(metadata),
             wait_for_ready=wait_for_ready,
         )
-        return Responses(call, self._outgoing.error)
+        return Responses(call, self._outgoing)
 
 
 class Responses:
-    """The responses of a streaming call."""
+    """The responses of a streaming call. The first tells whether the neighbour is there."""
 
-    def __init__(self, call: Any, error: _ErrorMap) -> None:
+    def __init__(self, call: Any, outgoing: _Outgoing) -> None:
         self._call = call
-        self._error = error
+        self._outgoing = outgoing
         self._messages = call.__aiter__()
+        self._is_settled = False
 
     def __aiter__(self) -> Responses:
         return self
 
     async def __anext__(self) -> Any:
         try:
-            return await self._messages.__anext__()
+            message = await self._messages.__anext__()
         except grpc.aio.AioRpcError as failed:
-            raise self._error(failed) from None
+            raise self._failed(failed) from None
+        self._settle(None)
+        return message
 
     async def initial_metadata(self) -> dict[str, str]:
         """What the server sent before its first message."""
         try:
             return dict(await self._call.initial_metadata() or ())
         except grpc.aio.AioRpcError as failed:
-            raise self._error(failed) from None
+            raise self._failed(failed) from None
 
     def cancel(self) -> None:
         """Ends the call at the server."""
         self._call.cancel()
+
+    def _failed(self, failed: grpc.aio.AioRpcError) -> MeshError:
+        error = self._outgoing.error(failed)
+        # How long a stream lasts is its caller's affair: a deadline says nothing.
+        self._settle(error if isinstance(error, Unavailable) else None)
+        return error
+
+    def _settle(self, error: MeshError | None) -> None:
+        if not self._is_settled:
+            self._is_settled = True
+            self._outgoing.breaker.settle(error)

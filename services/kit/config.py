@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TextIO, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -88,6 +88,9 @@ class MeshSettings(BaseSettings):
 
     mesh_max_streams: int = 1000
     """Concurrent RPCs accepted per connection; more wait at the client."""
+
+    mesh_memory_limit_mib: int = Field(default=0, ge=0)
+    """Memory that this process should stay below; near it a worker takes no more runs. 0: all that there is."""
 
     database_url: SecretStr | None = None
     """postgresql:// URL. Required by services that own tables."""

@@ -1,9 +1,11 @@
-"""Redis as a service sees it: short timeouts, a bounded pool, neutral errors. Nothing in it is the truth."""
+"""Redis as a service sees it: short timeouts, a bounded pool, a circuit breaker, neutral errors. Nothing in it is the
+truth."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -12,18 +14,39 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from services.kit.circuit_breaker import CircuitBreaker, CircuitOpen, CircuitSettings
+from services.kit.clock import SystemClock
 from services.kit.config import ConfigError, MeshSettings
 from services.kit.errors import Unavailable
 
 Redis = redis.asyncio.Redis
 
 _TIMEOUT_S = 1.0
+# Its state is lost and made again within a second, so that is how long it is left alone: half a minute without hints
+# and rate windows would cost more than three commands that fail.
+_CIRCUIT: Final = CircuitSettings(open_s=1.0)
+_AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 
 
 class CacheUnavailable(Unavailable):
     """Redis is away, or does not answer in time. Callers go on without it where they can."""
 
     reason = "CACHE_UNAVAILABLE"
+
+
+class _Guarded(redis.asyncio.Redis):
+    """A client whose commands pass its circuit breaker; pipelines and subscriptions have connections of their own."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.breaker = CircuitBreaker("redis", SystemClock(), lambda error: isinstance(error, _AWAY), settings=_CIRCUIT)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        try:
+            with self.breaker.calling():
+                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except CircuitOpen as left_alone:
+            raise RedisConnectionError("left alone after failures in a row") from left_alone
 
 
 @asynccontextmanager
@@ -36,7 +59,7 @@ async def open_redis(
     """
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: give a redis:// URL")
-    client = redis.asyncio.from_url(
+    client = _Guarded.from_url(
         settings.redis_url.get_secret_value(),
         max_connections=max_connections,
         socket_connect_timeout=_TIMEOUT_S,
@@ -56,7 +79,7 @@ def neutral_errors() -> Iterator[None]:
     """Turns what the driver raises for a Redis that is away into CacheUnavailable; other errors are bugs and pass."""
     try:
         yield
-    except (RedisConnectionError, RedisTimeoutError, OSError) as away:
+    except _AWAY as away:
         raise CacheUnavailable from away
 
 

@@ -33,6 +33,7 @@ from services.kit.interceptors import (
     adapt,
 )
 from services.kit.logging import get_logger
+from services.kit.memory import MemoryWatchdog
 from services.kit.policy import PolicyTable, RoleLookup, Rule
 from services.kit.tasks import Supervisor
 from services.kit.telemetry import LoopLag, open_tracing, rpc_metrics
@@ -71,6 +72,7 @@ class Server(grpc.aio.Server):
         self._stack = AsyncExitStack()
         self._grpc = grpc.aio.server(options=_options(settings))
         self.loop_lag = LoopLag()
+        self.memory = MemoryWatchdog(settings.mesh_memory_limit_mib)
         self.address = ""
 
     def check(self, name: str, ask: ReadinessCheck) -> None:
@@ -149,6 +151,7 @@ class Server(grpc.aio.Server):
         watch = await self._stack.enter_async_context(Supervisor())
         watch.start("health", self._readiness.run)
         watch.start("loop_lag", self.loop_lag.run)
+        watch.start("memory", self.memory.run)
         if self._settings.mesh_metrics_port:
             http, _ = start_http_server(self._settings.mesh_metrics_port, addr=host)
             self._stack.callback(http.shutdown)

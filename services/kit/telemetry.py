@@ -61,6 +61,25 @@ def storage_metrics() -> StorageMetrics:
     return StorageMetrics(REGISTRY)
 
 
+class BreakerMetrics:
+    """Where this process' circuit breakers stand."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._open = Gauge("mesh_circuit_open", "1 where a breaker is not closed", ["dependency"], registry=registry)
+        self._turns = Counter("mesh_circuit_turns", "Changes of state", ["dependency", "state"], registry=registry)
+
+    def turned(self, dependency: str, state: str) -> None:
+        """A breaker changed its state."""
+        self._open.labels(dependency).set(state != "closed")
+        self._turns.labels(dependency, state).inc()
+
+
+@cache
+def breaker_metrics() -> BreakerMetrics:
+    """This process' metrics of circuit breakers."""
+    return BreakerMetrics(REGISTRY)
+
+
 @cache
 def _lag_gauge() -> Gauge:
     return Gauge("mesh_loop_lag_seconds", "Lateness of the event loop's timers", registry=REGISTRY)

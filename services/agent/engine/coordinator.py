@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -18,6 +18,7 @@ from services.agent.codec.events import encode_event
 from services.agent.codec.rows import encode_charges
 from services.agent.domain.run import Claim, Run, RunSpec
 from services.agent.engine import endings
+from services.agent.engine.backpressure import BackpressureController
 from services.agent.engine.execution import Execution, Parts
 from services.agent.engine.heartbeat import Heartbeat, HeartbeatSettings, Leases
 from services.agent.ports import Fence, Owed, Stamped
@@ -25,8 +26,6 @@ from services.kit.errors import Unavailable
 from services.kit.tasks import Supervisor
 
 log = structlog.get_logger()
-
-CLAIMED_AT_ONCE: Final = 16
 
 
 class Listening(Protocol):
@@ -49,14 +48,14 @@ class StatelessCoordinator:
         beats: HeartbeatSettings,
         open_leases: Callable[[], Leases],
         *,
-        slots: int,
+        backpressure: BackpressureController,
         sweep_s: float,
         tasks: Supervisor,
     ) -> None:
         self.owner = owner
         self._parts = parts
         self._ttl_s = beats.ttl_s
-        self._slots = slots
+        self.backpressure = backpressure
         self._sweep_s = sweep_s
         self._tasks = tasks
         self._heartbeat = Heartbeat(beats, open_leases, self._lost, self._stop)
@@ -99,8 +98,9 @@ class StatelessCoordinator:
     async def _claim_forever(self) -> None:
         while not self._leaving:
             self._wake.clear()
-            wanted = min(self._slots - len(self._executions), CLAIMED_AT_ONCE)
+            wanted = self.backpressure.allowance(len(self._executions))
             claims = await self._claim(wanted) if wanted > 0 else []
+            self.backpressure.claimed(len(claims))
             for claim in claims:
                 self._begin(claim)
             if len(claims) < wanted or wanted <= 0:

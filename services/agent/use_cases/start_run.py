@@ -18,6 +18,7 @@ from services.agent.llm.registry import ModelRegistry
 from services.agent.ports import Admission, Billing, ChosenAgent, Hints, NewRun, RunStore, ThreadRef, Threads, Tools
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.opening import Opening
+from services.agent.use_cases.queue_gauge import QueueGauge
 from services.kit.errors import Aborted
 
 ATTEMPTS: Final = 5
@@ -80,6 +81,7 @@ class StartRun:
         hints: Hints,
         opening: Opening,
         default_agent: DefaultAgent,
+        queue: QueueGauge,
         settings: StartSettings,
         new_id: Callable[[], UUID],
         now: Callable[[], datetime],
@@ -93,12 +95,14 @@ class StartRun:
         self._hints = hints
         self._opening = opening
         self._default_agent = default_agent
+        self._queue = queue
         self._settings = settings
         self._new_id = new_id
         self._now = now
         self._adopt = adopt
 
     async def __call__(self, start: Start) -> Run:
+        self._queue.admit()
         thread_id = start.thread_id or self._new_id()
         run_id = uuid5(NAMESPACE, f"{start.account_id}:{start.key}") if start.key else self._new_id()
         for _ in range(ATTEMPTS):

@@ -11,15 +11,24 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from mesh.agent.v1 import runs_pb2
 from pydantic import SecretStr
 
 from services.agent.config import Settings
+from services.kit.errors import MeshError
 
 
 async def start(stub: Any, prompt: str, **fields: Any) -> Any:
     """Starts a run of mock-ai."""
     return await stub.StartRun(runs_pb2.StartRunRequest(prompt=prompt, model_name="mock-ai", **fields))
+
+
+async def refusal(call: Any) -> MeshError:
+    """What a call is refused with."""
+    with pytest.raises(MeshError) as caught:
+        await call
+    return caught.value
 
 
 async def watch(stub: Any, run_id: str, last_id: str = "") -> list[Any]:

@@ -13,6 +13,7 @@ import pytest
 from mesh.threads.v1 import threads_pb2 as pb
 
 from services.kit.channels import Channels, open_channels
+from services.kit.circuit_breaker import CircuitOpen, CircuitState
 from services.kit.clock import SystemClock
 from services.kit.config import ConfigError, MeshSettings
 from services.kit.context import acting_for, current_call
@@ -130,6 +131,48 @@ async def test_an_idempotent_call_survives_a_neighbours_restart(tmp_path: Path, 
             await stub.Unary(GOOD)
         async with ServiceHarness(listening, building(echo)):
             assert (await stub.Unary(GOOD)).project_id == "service::agent"
+
+
+async def test_a_neighbour_that_stays_away_is_not_asked_until_it_is_there_again(tmp_path: Path, echo: Echo) -> None:
+    """Thirty seconds are the longest that a breaker stays open: it is half open as soon as there is a connection."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{reserved.getsockname()[1]}"
+    settings = make_settings(AgentSettings, tmp_path, mesh_threads_url=address)
+    async with open_channels(settings) as channels:
+        stub = EchoStub(channels.open("threads"))
+        for _ in range(5):
+            with pytest.raises(Unavailable) as away:
+                await stub.Unary(GOOD)
+            assert not isinstance(away.value, CircuitOpen)
+        with pytest.raises(CircuitOpen):
+            await stub.Unary(GOOD)
+        async with ServiceHarness(make_settings(EchoSettings, tmp_path, mesh_listen=address), building(echo)):
+            while channels.breakers["threads"].state is CircuitState.OPEN:
+                await asyncio.sleep(0.05)
+            for _ in range(3):
+                await stub.Unary(GOOD)
+        assert channels.breakers["threads"].state is CircuitState.CLOSED
+
+
+async def test_a_neighbour_that_hangs_is_left_alone_and_refusals_are_answers(channels: Channels, echo: Echo) -> None:
+    async def refuse() -> None:
+        raise Unavailable("No disk")
+
+    stub = EchoStub(channels.open("threads"))
+    echo.behaviour = refuse
+    for _ in range(10):
+        with pytest.raises(Unavailable, match="No disk"):
+            await stub.Unary(GOOD)
+    echo.behaviour = asyncio.Event().wait
+    for _ in range(10):  # a caller's own haste is not held against the neighbour
+        with pytest.raises(DeadlineExceeded):
+            await stub.Unary(GOOD, timeout=0.01)
+    for _ in range(5):
+        with pytest.raises(DeadlineExceeded):
+            await stub.Unary(GOOD, timeout=1.0)
+    with pytest.raises(CircuitOpen):
+        await stub.Unary(GOOD)
 
 
 async def test_forwarding_passes_the_users_own_token_on(tmp_path: Path, echo: Echo) -> None:

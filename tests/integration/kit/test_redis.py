@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,25 @@ async def test_a_server_that_died_is_unavailable_soon_and_back_by_itself(
         assert time.monotonic() - started < 3
         server.start()
         await ping(client)
+
+
+async def test_a_server_that_hangs_is_left_alone_and_asked_again_after_a_second(
+    private_redis: EmbeddedRedis, tmp_path: Path
+) -> None:
+    settings = make_settings(MeshSettings, tmp_path, redis_url=private_redis.url)
+    async with open_redis(settings, read_timeout_s=0.1) as client:
+        await client.set("k", "v")
+        with private_redis.frozen():
+            for _ in range(5):
+                with pytest.raises(CacheUnavailable), neutral_errors():
+                    await client.get("k")
+            started = time.monotonic()
+            for _ in range(100):
+                with pytest.raises(CacheUnavailable), neutral_errors():
+                    await client.get("k")
+            assert time.monotonic() - started < 0.9  # a hundred timeouts would be ten seconds
+        while True:
+            with suppress(CacheUnavailable), neutral_errors():
+                assert await client.get("k") == b"v"
+                break
+            await asyncio.sleep(0.05)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.agent.domain.agents import disabled_tools
 from services.agent.domain.run import QUEUE_LIMIT, Run
-from services.agent.ports import Admission, ChosenAgent, Existing, NewRun, Owed, RunStats, Stamped
+from services.agent.ports import Admission, ChosenAgent, Existing, NewRun, Owed, Queue, RunStats, Stamped
 from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_run, encode_spec
 from services.kit.postgres import Database, Record, UniqueViolation
 
@@ -79,6 +79,11 @@ SELECT
         AS oldest_queued_s,
     (SELECT count(*) FROM outbox WHERE delivered_at IS NULL) AS outbox_pending,
     (SELECT count(*) FROM runs WHERE status = 'running' AND lease_until < now()) AS orphaned
+"""
+
+QUEUE = """
+SELECT count(*) AS length, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_s
+FROM runs WHERE status = 'queued'
 """
 
 
@@ -175,6 +180,11 @@ class PostgresRuns:
         row = await self._database.fetchrow(STATS)
         assert row is not None
         return RunStats(**dict(row))
+
+    async def queue(self) -> Queue:
+        row = await self._database.fetchrow(QUEUE)
+        assert row is not None
+        return Queue(**dict(row))
 
 
 def _chosen(row: Record) -> ChosenAgent:

@@ -19,6 +19,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_AGENT_LIMIT_EXCEEDED: _ClassVar[ErrorReason]
     ERROR_REASON_DEFAULT_AGENT: _ClassVar[ErrorReason]
     ERROR_REASON_NO_DEFAULT_AGENT: _ClassVar[ErrorReason]
+    ERROR_REASON_QUEUE_FULL: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_RUN_NOT_FOUND: ErrorReason
 ERROR_REASON_AGENT_NOT_FOUND: ErrorReason
@@ -32,3 +33,4 @@ ERROR_REASON_THREAD_BUSY: ErrorReason
 ERROR_REASON_AGENT_LIMIT_EXCEEDED: ErrorReason
 ERROR_REASON_DEFAULT_AGENT: ErrorReason
 ERROR_REASON_NO_DEFAULT_AGENT: ErrorReason
+ERROR_REASON_QUEUE_FULL: ErrorReason

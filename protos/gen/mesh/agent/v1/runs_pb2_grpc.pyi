@@ -36,7 +36,7 @@ class AgentRunsStub:
     StartRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.StartRunRequest, _runs_pb2.StartRunResponse]
     """Admits a run: durable and paid for when this answers. Owner. Idempotent by idempotency_key, else by the thread_id of
     an optimistic start. REST: multipart POST /v1/agent/start, served by the gateway.
-    Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
+    Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
     AGENT_NOT_FOUND, and with the reasons of threads and billing.
     """
     StopRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.StopRunRequest, _runs_pb2.StopRunResponse]
@@ -71,7 +71,7 @@ class AgentRunsAsyncStub(AgentRunsStub):
     StartRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.StartRunRequest, _runs_pb2.StartRunResponse]  # type: ignore[assignment]
     """Admits a run: durable and paid for when this answers. Owner. Idempotent by idempotency_key, else by the thread_id of
     an optimistic start. REST: multipart POST /v1/agent/start, served by the gateway.
-    Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
+    Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
     AGENT_NOT_FOUND, and with the reasons of threads and billing.
     """
     StopRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.StopRunRequest, _runs_pb2.StopRunResponse]  # type: ignore[assignment]
@@ -109,7 +109,7 @@ class AgentRunsServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_runs_pb2.StartRunResponse, _abc.Awaitable[_runs_pb2.StartRunResponse]]:
         """Admits a run: durable and paid for when this answers. Owner. Idempotent by idempotency_key, else by the thread_id of
         an optimistic start. REST: multipart POST /v1/agent/start, served by the gateway.
-        Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
+        Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
         AGENT_NOT_FOUND, and with the reasons of threads and billing.
         """
 

@@ -1,0 +1,89 @@
+"""Whether a worker takes more work: from its runs in flight, the lateness of its event loop, its memory, its pace.
+
+A worker that is late or full leaves runs to others; one that has nothing in flight always takes one, so that work goes
+on even where every worker is slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from services.kit.clock import Clock
+
+LATE_S, STALLED_S = 0.25, 1.0
+"""Lateness of the loop from which a worker takes one run at a time, and none."""
+
+FULL, EXHAUSTED = 0.80, 0.90
+"""Share of its memory from which a worker takes one run at a time, and none."""
+
+
+class Level(StrEnum):
+    """How hard it goes."""
+
+    NORMAL = "normal"
+    ELEVATED = "elevated"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What is felt: the loop's lateness in seconds, memory as a share of its limit."""
+
+    loop_lag_s: float
+    memory_share: float
+
+
+class TokenBucket:
+    """`rate` tokens a second, `burst` at the most."""
+
+    def __init__(self, rate: float, burst: int, clock: Clock) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        self._seen = clock.monotonic()
+
+    @property
+    def tokens(self) -> int:
+        """Whole ones that are there now."""
+        now = self._clock.monotonic()
+        self._tokens = min(self.burst, self._tokens + (now - self._seen) * self.rate)
+        self._seen = now
+        return int(self._tokens)
+
+    def take(self, count: int) -> None:
+        """Takes what `tokens` said is there."""
+        self._tokens -= count
+
+
+class BackpressureController:
+    """One worker's. `slots`: runs at once."""
+
+    def __init__(self, slots: int, bucket: TokenBucket, feel: Callable[[], Vitals], at_once: int) -> None:
+        self.slots: Final = slots
+        self.bucket = bucket
+        self._feel = feel
+        self._at_once = at_once
+
+    @property
+    def level(self) -> Level:
+        """At this moment."""
+        vitals = self._feel()
+        if vitals.loop_lag_s >= STALLED_S or vitals.memory_share >= EXHAUSTED:
+            return Level.CRITICAL
+        if vitals.loop_lag_s >= LATE_S or vitals.memory_share >= FULL:
+            return Level.ELEVATED
+        return Level.NORMAL
+
+    def allowance(self, in_flight: int) -> int:
+        """How many runs may be claimed now."""
+        most = {Level.NORMAL: self._at_once, Level.ELEVATED: 1, Level.CRITICAL: 0}[self.level]
+        free = min(self.slots - in_flight, most if in_flight else max(most, 1))
+        return max(0, min(free, self.bucket.tokens))
+
+    def claimed(self, count: int) -> None:
+        """So many were."""
+        self.bucket.take(count)

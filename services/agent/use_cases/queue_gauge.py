@@ -1,0 +1,50 @@
+"""How long the mesh's queue is, known without asking: the refusal of a start is cheap where there are too many."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from services.agent.errors import QueueFull
+from services.agent.ports import Queue, RunStore
+from services.kit.errors import Unavailable
+
+EVERY_S: Final = 0.5
+_PATIENCE_S, _MOST_PATIENCE_S = 1.0, 30.0
+
+
+class QueueGauge:
+    """Looks at the queue twice a second; what was admitted here meanwhile counts too.
+
+    A bound for the whole mesh, approximately: each process of the API may pass it by what all admit in half a second.
+    """
+
+    def __init__(self, store: RunStore, limit: int) -> None:
+        self._store = store
+        self._limit = limit
+        self._last = Queue(0, 0.0)
+        self._admitted = 0
+
+    def admit(self) -> None:
+        """One more, or QueueFull."""
+        queued = self._last.length + self._admitted
+        if queued >= self._limit:
+            # A queue as old as its oldest run needs about as long again; sooner tries would be refused as well.
+            wait_s = min(max(self._last.oldest_s / 10, _PATIENCE_S), _MOST_PATIENCE_S)
+            raise QueueFull(
+                "Too many runs are waiting to begin",
+                params={"queued": queued, "limit": self._limit},
+                retry_after_s=wait_s,
+            )
+        self._admitted += 1
+
+    async def run(self) -> None:
+        """Keeps looking."""
+        while True:
+            try:
+                before = self._admitted
+                self._last = await self._store.queue()
+                self._admitted -= before
+            except Unavailable:
+                pass  # whoever starts a run now is told so by the admission itself
+            await asyncio.sleep(EVERY_S)
