@@ -122,6 +122,8 @@ def is_terminal(frame: Frame) -> bool:
 
 def is_durable(frame: Frame) -> bool:
     """Whether it is one of those that are stored."""
+    if frame["type"] == "message_reset":  # a stream that was lost is told again to those who watch it
+        return bool(frame["reason"] != "stream_lost")
     return frame["type"] in ("ack", "tool", "error") or is_terminal(frame) or bool(frame.get("message_id"))
 
 
