@@ -157,6 +157,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
     parts = Parts(
         ownership=PostgresOwnership(shared.database),
         journal=PostgresJournal(shared.database),
+        outbox=PostgresOutbox(shared.database),
         threads=shared.threads,
         billing=shared.billing,
         tools=shared.tools,

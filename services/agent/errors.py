@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from services.agent.domain.run import StopReason
 from services.kit.errors import (
+    Aborted,
     AlreadyExists,
+    Cancelled,
     Conflict,
+    DeadlineExceeded,
+    Internal,
     InvalidArgument,
+    MeshError,
     NotFound,
     PaymentRequired,
     PermissionDenied,
     RateLimited,
+    Unavailable,
 )
 
 
@@ -87,3 +94,17 @@ class Fenced(Exception):
 
 class StopRequested(Exception):
     """The run was asked to stop: begin nothing."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__(reason)
+        self.reason: StopReason = reason
+
+
+def refusals_of(error: MeshError) -> int | None:
+    """How often a delivery may fail so before it is given up; None: being away is no refusal, it is repeated for ever.
+
+    A fault of the receiver (INTERNAL) may pass with its next version, so it is given more time than a plain no.
+    """
+    if isinstance(error, Unavailable | DeadlineExceeded | Aborted | RateLimited | Cancelled):
+        return None
+    return 20 if isinstance(error, Internal) else 5

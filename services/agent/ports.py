@@ -11,7 +11,7 @@ from uuid import UUID
 from services.agent.domain.agents import Agent, AgentFilter, AgentKey
 from services.agent.domain.events import RunEvent
 from services.agent.domain.journal import CallRecord, Journal, OwedRow, StepRecord
-from services.agent.domain.run import Claim, Ending, Price, Run, RunSpec
+from services.agent.domain.run import Claim, Ending, Price, Run, RunSpec, StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class RunStore(Protocol):
     async def active_of_threads(self, thread_ids: Sequence[UUID]) -> list[UUID]:
         """Runs of these threads that have not ended."""
 
-    async def request_stop(self, run_id: UUID, reason: str, ended: Stamped, owed: Owed) -> Run | None:
+    async def request_stop(self, run_id: UUID, reason: StopReason, ended: Stamped, owed: Owed) -> Run | None:
         """Asks a running run to stop, ends a queued one with epoch 1 and these rows; the run as it then is."""
 
     async def stats(self) -> RunStats:
@@ -241,6 +241,10 @@ class JournalStore(Protocol):
 
 class OutboxStore(Protocol):
     """What is owed to threads and billing."""
+
+    async def refuse(self, run_id: UUID, seq: int, error: str, limit: int) -> Literal["counted", "dead", "gone"]:
+        """Counts that the receiver refused a row for good. The limit's refusal makes it a dead letter and asks its run
+        to stop (`undeliverable`), in one statement; gone: it was delivered or given up meanwhile."""
 
     async def due(self, limit: int) -> list[Due]:
         """Takes runs' rows that are overdue, in seq order, and puts their next attempt off."""
@@ -390,5 +394,5 @@ class Hints(Protocol):
     async def work(self) -> None:
         """A run may be claimable."""
 
-    async def stop(self, run_id: UUID) -> None:
+    async def stop(self, run_id: UUID, reason: StopReason) -> None:
         """A run was asked to stop."""

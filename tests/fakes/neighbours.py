@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,7 @@ from mesh.threads.v1 import threads_pb2, threads_pb2_grpc
 from mesh.tools.v1 import tools_pb2, tools_pb2_grpc
 
 from services.kit.context import current_caller
-from services.kit.errors import NotFound, Unavailable
+from services.kit.errors import Conflict, NotFound, Unavailable
 
 
 class ThreadNotFound(NotFound):
@@ -26,13 +26,15 @@ class ThreadNotFound(NotFound):
 
 @dataclass
 class FakeThreads(threads_pb2_grpc.ThreadsInternalServicer):
-    """Threads and their rows, in order of insertion. `away` refuses everything; `public` threads are everybody's."""
+    """Threads and their rows, in order of insertion. `away` refuses everything, `refuse_row` what it says of a row;
+    `public` threads are everybody's."""
 
     owners: dict[str, tuple[str, str]] = field(default_factory=dict)
     rows: dict[str, dict[str, threads_pb2.Message]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     public: set[str] = field(default_factory=set)
     away: bool = False
+    refuse_row: Callable[[threads_pb2.Message], Exception | None] = lambda _: None
 
     async def EnsureThread(self, request: Any, context: Any) -> threads_pb2.EnsureThreadResponse:
         self._here()
@@ -50,6 +52,9 @@ class FakeThreads(threads_pb2_grpc.ThreadsInternalServicer):
         if request.thread_id in self.deleted:
             return threads_pb2.AppendMessagesResponse(deleted=True)
         rows = self.rows.setdefault(request.thread_id, {})
+        for message in request.messages:
+            if refused := self.refuse_row(message):
+                raise refused
         for message in request.messages:
             assert rows.setdefault(message.message_id, message).content_json == message.content_json
         return threads_pb2.AppendMessagesResponse()
@@ -85,7 +90,7 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
     """Holds and posts by key; a key that comes twice with another body fails the test. Each plan allows `most_agents`.
 
     `block` is what a start holds, `extended` what was asked for later; `refuse` and `refuse_more` are what is said to
-    either instead, and `away` to everything."""
+    either instead, `refuse_charges` to charges, and `away` to everything. `holding` waits before a hold is answered."""
 
     posts: dict[str, billing_pb2.Charge] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
@@ -95,6 +100,8 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
     refuse: Exception | None = None
     refuse_more: Exception | None = None
     most_agents: int = 5
+    refuse_charges: Exception | None = None
+    holding: Callable[[str], Awaitable[None]] | None = None
     away: bool = False
 
     async def GetPlanLimits(self, request: Any, context: Any) -> billing_pb2.GetPlanLimitsResponse:
@@ -105,7 +112,11 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
         self._here()
         if self.refuse:
             raise self.refuse
+        if request.run_id in self.released:
+            raise Conflict("The run's hold has ended", reason="HOLD_ENDED", domain="mesh.billing")
         self.held.add(request.run_id)
+        if self.holding:
+            await self.holding(request.run_id)
         return billing_pb2.AuthorizeRunResponse(
             hold_id=f"hold:{request.run_id}:0",
             held_microcredits=self.block,
@@ -123,6 +134,8 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
 
     async def SettleRun(self, request: Any, context: Any) -> billing_pb2.SettleRunResponse:
         self._here()
+        if request.charges and self.refuse_charges:
+            raise self.refuse_charges
         for charge in request.charges:
             assert self.posts.setdefault(charge.key, charge) == charge
         if request.release:

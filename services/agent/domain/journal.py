@@ -34,6 +34,8 @@ class StepRecord:
     text: str | None = None
     reasoning: str = ""
     cost: int = 0
+    prompt_tokens: int = 0
+    """Of the question, as estimated at INTENT."""
 
 
 @dataclass(frozen=True, slots=True)

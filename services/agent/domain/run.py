@@ -9,6 +9,9 @@ from uuid import UUID
 
 Status = Literal["queued", "running", "waiting", "completed", "stopped", "failed"]
 
+StopReason = Literal["user", "deleted", "undeliverable"]
+"""Who asked a run to stop: a person, the deletion of its thread, a neighbour that refused its rows for good."""
+
 ACTIVE: Final = frozenset({"queued", "running", "waiting"})
 QUEUE_LIMIT: Final = 10
 """Runs that may wait in one thread."""
@@ -105,7 +108,8 @@ class Claim:
 
     run: Run
     spec: RunSpec
-    stop_requested: bool
+    stop_reason: StopReason | None
+    """Why it should end, if it was asked to."""
     attempt: int
     seconds_left: float
     """Until the run's deadline, by the database's clock."""

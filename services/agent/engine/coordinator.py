@@ -16,7 +16,7 @@ import structlog
 
 from services.agent.codec.events import encode_event
 from services.agent.codec.rows import encode_charges
-from services.agent.domain.run import Claim, Run, RunSpec
+from services.agent.domain.run import Claim, Run, RunSpec, StopReason
 from services.agent.engine import endings
 from services.agent.engine.backpressure import BackpressureController
 from services.agent.engine.execution import Execution, Parts
@@ -34,8 +34,8 @@ class Listening(Protocol):
     def works(self) -> AsyncIterator[None]:
         """A run may be claimable."""
 
-    def stops(self) -> AsyncIterator[UUID]:
-        """Runs that were asked to stop."""
+    def stops(self) -> AsyncIterator[tuple[UUID, StopReason]]:
+        """Runs that were asked to stop, and why."""
 
 
 class StatelessCoordinator:
@@ -80,7 +80,7 @@ class StatelessCoordinator:
 
     def adopt(self, run: Run, spec: RunSpec, seconds_left: float) -> None:
         """Executes a run that this process admitted and claimed in one statement."""
-        self._begin(Claim(run, spec, stop_requested=False, attempt=1, seconds_left=seconds_left))
+        self._begin(Claim(run, spec, stop_reason=None, attempt=1, seconds_left=seconds_left))
 
     async def drain(self, grace_s: float) -> None:
         """Claims nothing more; runs end, or are given back at the end of the grace at the latest."""
@@ -163,15 +163,15 @@ class StatelessCoordinator:
             log.warning("run.lost", run_id=str(run_id), epoch=epoch)
             held[1].cancel()
 
-    def _stop(self, run_id: UUID, reason: str) -> None:
+    def _stop(self, run_id: UUID, reason: StopReason) -> None:
         held = self._executions.get(run_id)
         if held:
-            held[0].interrupt.trigger("deleted" if reason == "deleted" else "user")
+            held[0].interrupt.trigger(reason)
 
     async def _hear_work(self, listening: Listening) -> None:
         async for _ in listening.works():
             self._wake.set()
 
     async def _hear_stops(self, listening: Listening) -> None:
-        async for run_id in listening.stops():
-            self._stop(run_id, "user")
+        async for run_id, reason in listening.stops():
+            self._stop(run_id, reason)

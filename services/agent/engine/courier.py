@@ -1,6 +1,7 @@
 """Delivers what one run owes, in order, as long as its owner lives; what is left then, any process relays.
 
-Requests of one kind are joined while they wait: repeated fields of serialized messages merge by concatenation.
+Requests of one kind are joined while they wait: repeated fields of serialized messages merge by concatenation. What is
+refused together goes one by one, and a row that its receiver refuses for good becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -13,25 +14,30 @@ from uuid import UUID
 import structlog
 
 from services.agent.domain.journal import OwedRow, joinable
-from services.agent.ports import Billing, Owed, Threads
+from services.agent.domain.run import StopReason
+from services.agent.errors import refusals_of
+from services.agent.ports import Billing, OutboxStore, Owed, Threads
 from services.kit.context import acting_for
-from services.kit.errors import MeshError
+from services.kit.errors import MeshError, Unavailable
 from services.kit.tasks import Supervisor
 
 log = structlog.get_logger()
 
 Mark = Callable[[Iterable[tuple[UUID, int]]], None]
 Deliver = Callable[[bytes], Awaitable[None]]
+Refuse = Callable[[OwedRow, MeshError], Awaitable[bool]]
+"""Counts a refusal for good. True: the row is not to be delivered any more."""
 
 
 class Lane:
-    """One kind of request, delivered in order, repeated until acknowledged."""
+    """One kind of request, delivered in order, repeated until acknowledged or given up."""
 
-    def __init__(self, name: str, run_id: UUID, deliver: Deliver, mark: Mark) -> None:
+    def __init__(self, name: str, run_id: UUID, deliver: Deliver, mark: Mark, refuse: Refuse) -> None:
         self._name = name
         self._run_id = run_id
         self._deliver = deliver
         self._mark = mark
+        self._refuse = refuse
         self._waiting: list[OwedRow] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -48,7 +54,7 @@ class Lane:
         self._idle.clear()
 
     async def settled(self, timeout: float | None) -> bool:
-        """Waits until everything queued is acknowledged; False when that took too long."""
+        """Waits until everything queued is acknowledged or given up; False when that took too long."""
         if self._idle.is_set():
             return True
         self._wake.set()
@@ -64,24 +70,33 @@ class Lane:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            one_by_one = False
             while self._waiting:
-                batch = self._waiting[: joinable(self._waiting)]
-                await self._send(b"".join(row.payload for row in batch))
-                del self._waiting[: len(batch)]
-                self._mark((self._run_id, row.seq) for row in batch)
+                batch = self._waiting[: 1 if one_by_one else joinable(self._waiting)]
+                if await self._send(batch):
+                    del self._waiting[: len(batch)]
+                else:
+                    one_by_one = True
             self._idle.set()
 
-    async def _send(self, payload: bytes) -> None:
-        failures = 0
+    async def _send(self, batch: Sequence[OwedRow]) -> bool:
+        """Delivers until that is settled; False: they were refused together, and one of them may be to blame."""
+        pause = 0.1
         while True:
             try:
-                await self._deliver(payload)
+                await self._deliver(b"".join(row.payload for row in batch))
             except MeshError as error:
-                failures += 1
                 log.warning("run.delivery_failed", lane=self._name, run_id=str(self._run_id), reason=error.reason)
-                await asyncio.sleep(min(0.1 * 2**failures, 5.0))
+                if refusals_of(error) is not None:
+                    if len(batch) > 1:
+                        return False
+                    if await self._refuse(batch[0], error):
+                        return True
+                pause = min(pause * 2, 5.0)
+                await asyncio.sleep(pause)
             else:
-                return
+                self._mark((self._run_id, row.seq) for row in batch)
+                return True
 
 
 class Courier:
@@ -92,16 +107,18 @@ class Courier:
         run: tuple[UUID, UUID, int],
         threads: Threads,
         billing: Billing,
+        outbox: OutboxStore,
         mark: Mark,
-        on_deleted: Callable[[], None],
+        on_stop: Callable[[StopReason], None],
     ) -> None:
         self._run_id, self._account_id, self._epoch = run
         self._threads = threads
         self._billing = billing
-        self._on_deleted = on_deleted
+        self._outbox = outbox
+        self._on_stop = on_stop
         self._lanes: dict[Literal["messages", "charges"], Lane] = {
-            "messages": Lane("messages", self._run_id, self._messages, mark),
-            "charges": Lane("charges", self._run_id, self._charges, mark),
+            "messages": Lane("messages", self._run_id, self._messages, mark, self._refuse),
+            "charges": Lane("charges", self._run_id, self._charges, mark, self._refuse),
         }
 
     def start(self, tasks: Supervisor) -> None:
@@ -133,7 +150,19 @@ class Courier:
     async def _messages(self, payload: bytes) -> None:
         with acting_for(str(self._account_id), run_id=str(self._run_id), epoch=self._epoch):
             if await self._threads.deliver(self._account_id, payload):
-                self._on_deleted()
+                self._on_stop("deleted")
+
+    async def _refuse(self, row: OwedRow, error: MeshError) -> bool:
+        limit = refusals_of(error)
+        assert limit is not None
+        try:
+            became = await self._outbox.refuse(self._run_id, row.seq, f"{error.reason}: {error.message}", limit)
+        except Unavailable:  # it is refused again, and counted then
+            return False
+        if became == "dead":
+            log.error("run.undeliverable", run_id=str(self._run_id), seq=row.seq, kind=row.kind, reason=error.reason)
+            self._on_stop("undeliverable")
+        return became != "counted"
 
     async def _charges(self, payload: bytes) -> None:
         with acting_for(str(self._account_id), run_id=str(self._run_id), epoch=self._epoch):

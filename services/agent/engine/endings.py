@@ -12,13 +12,16 @@ from services.kit.errors import MeshError, PaymentRequired
 
 STOPPED: Final = Ending("stopped", "user", "Agent run stopped")
 DELETED: Final = Ending("stopped", "deleted", "Agent run stopped: its thread was deleted")
+UNDELIVERABLE: Final = Ending(
+    "failed", "undeliverable", "A part of the run could not be stored; it was kept for an operator", "INTERNAL_ERROR"
+)
 DEADLINE: Final = Ending("failed", "deadline", "The run took longer than a run may take", "LLM_TIMEOUT")
 POISON: Final = Ending("failed", "poison", "The run was given up: its workers kept failing on it", "INTERNAL_ERROR")
 
 
 def of_interrupt(reason: Reason) -> Ending:
     """For a run that was cut short."""
-    return {"deadline": DEADLINE, "deleted": DELETED}.get(reason, STOPPED)
+    return {"deadline": DEADLINE, "deleted": DELETED, "undeliverable": UNDELIVERABLE}.get(reason, STOPPED)
 
 
 def of_model_error(error: ModelError) -> tuple[Ending, RunError]:

@@ -29,6 +29,7 @@ from services.agent.ports import (
     Fence,
     Hints,
     JournalStore,
+    OutboxStore,
     OwnershipStore,
     Publisher,
     Threads,
@@ -47,6 +48,7 @@ class Parts:
 
     ownership: OwnershipStore
     journal: JournalStore
+    outbox: OutboxStore
     threads: Threads
     billing: Billing
     tools: Tools
@@ -72,8 +74,8 @@ class Execution:
         self._heartbeat = heartbeat
         loop = asyncio.get_running_loop()
         self.interrupt = Interrupt(loop.time() + claim.seconds_left)
-        if claim.stop_requested:
-            self.interrupt.trigger("user")
+        if claim.stop_reason:
+            self.interrupt.trigger(claim.stop_reason)
         self._log: RunLog | None = None
 
     @property
@@ -104,8 +106,9 @@ class Execution:
             (claim.run_id, claim.run.account_id, claim.epoch),
             parts.threads,
             parts.billing,
+            parts.outbox,
             parts.mark,
-            lambda: self.interrupt.trigger("deleted"),
+            self.interrupt.trigger,
         )
         courier.start(tasks)
         journal = await self._journal(courier)

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from services.agent.domain.run import StopReason
 from services.kit.errors import Unavailable
 
 log = structlog.get_logger()
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 class Leases(Protocol):
     """Who can renew."""
 
-    async def beat(self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> Mapping[UUID, str | None]:
+    async def beat(self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> Mapping[UUID, StopReason | None]:
         """Renews; returns what is still owned, with the reason why each should stop, if any."""
 
     def close(self) -> None:
@@ -48,7 +49,7 @@ class Heartbeat:
         settings: HeartbeatSettings,
         open_leases: Callable[[], Leases],
         on_lost: Callable[[UUID, int], None],
-        on_stop: Callable[[UUID, str], None],
+        on_stop: Callable[[UUID, StopReason], None],
     ) -> None:
         self._settings = settings
         self._open_leases = open_leases
@@ -127,7 +128,7 @@ class Heartbeat:
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._learn, runs, owned)
 
-    def _learn(self, sent: Mapping[UUID, int], owned: Mapping[UUID, str | None]) -> None:
+    def _learn(self, sent: Mapping[UUID, int], owned: Mapping[UUID, StopReason | None]) -> None:
         self._beaten.set()
         for run_id, epoch in sent.items():
             if run_id not in owned:

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-Reason = Literal["user", "deadline", "deleted", "drain"]
+from services.agent.domain.run import StopReason
+
+Reason = StopReason | Literal["deadline", "drain"]
 
 
 class Interrupted(Exception):

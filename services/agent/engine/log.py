@@ -91,10 +91,16 @@ class RunLog:
         owed = [Owed("messages", encode_messages(self._run, rows))]
         await self._write(lambda w: self._journal.finish_calls(self._fence, calls, w), events, owed)
 
+    async def delivered(self, within_s: float | None) -> bool:
+        """Waits until threads has acknowledged every row; False: it took longer than that."""
+        return await self._courier.messages_settled(within_s)
+
+    async def charged(self, within_s: float) -> bool:
+        """The same of billing."""
+        return await self._courier.charges_settled(within_s)
+
     async def finish_run(self, ending: Ending, events: Sequence[RunEvent]) -> bool:
-        """The terminal, once every row is acknowledged. True: another run of the thread waits. Raises Fenced."""
-        await self._courier.messages_settled(None)
-        await self._courier.charges_settled(1.0)
+        """The terminal. True: another run of the thread waits. Raises Fenced."""
         owed = [] if self._released else [self._charges([], release=True)]
         more = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -30,6 +30,11 @@ from services.kit.errors import MeshError
 
 log = structlog.get_logger()
 
+DELIVERED_WITHIN_S: Final = 2.0
+"""For how long a run that was told to end waits for threads."""
+CHARGED_WITHIN_S: Final = 1.0
+"""For how long any run waits for billing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -50,9 +55,25 @@ class AgentRunner:
     async def run(self, point: ResumePoint) -> bool:
         """Executes the run. True: another run of the thread waits. Raises Interrupted (drain) and Fenced."""
         outcome = await self._outcome(point)
+        await self._settle()
+        if self._state.interrupt.reason == "undeliverable":
+            outcome = Outcome(endings.UNDELIVERABLE)
         log.info("run.ended", status=outcome.ending.status, reason=outcome.ending.reason)
         ended = endings.terminal(outcome.ending)
         return await self._state.log.finish_run(outcome.ending, [outcome.error, ended] if outcome.error else [ended])
+
+    async def _settle(self) -> None:
+        """Waits for the neighbours to have what they are owed: threads for as long as the run may take, and a moment
+        more once it was told to end. What they lack then, the outbox delivers. Raises Interrupted (drain)."""
+        state = self._state
+        try:
+            async with state.interrupt.scope():
+                await state.log.delivered(None)
+        except Interrupted as interrupted:
+            if interrupted.reason == "drain":
+                raise
+            await state.log.delivered(DELIVERED_WITHIN_S)
+        await state.log.charged(CHARGED_WITHIN_S)
 
     async def _outcome(self, point: ResumePoint) -> Outcome:
         try:
@@ -61,8 +82,8 @@ class AgentRunner:
             if interrupted.reason == "drain":
                 raise
             return Outcome(endings.of_interrupt(interrupted.reason))
-        except StopRequested:
-            return Outcome(endings.STOPPED)
+        except StopRequested as stop:
+            return Outcome(endings.of_interrupt(stop.reason))
         except ModelError as error:
             return Outcome(*endings.of_model_error(error))
         except MeshError as refused:

@@ -187,8 +187,8 @@ class ToolManager:
         try:
             self._interrupt.check()
             await self._log.begin_calls([execution.record], [self._started(execution.record)])
-        except StopRequested:
-            self._interrupt.trigger("user")
+        except StopRequested as stop:
+            self._interrupt.trigger(stop.reason)
         except Interrupted as cut:
             if cut.reason == "drain":
                 raise

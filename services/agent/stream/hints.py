@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import cast
 from uuid import UUID
 
+from services.agent.domain.run import StopReason
 from services.kit.redis import CacheUnavailable, Redis, neutral_errors
 
 _WORK = "agent:hints:work"
@@ -28,19 +30,19 @@ class Hints:
         """A run may be claimable."""
         await self._publish(_WORK, b"")
 
-    async def stop(self, run_id: UUID) -> None:
+    async def stop(self, run_id: UUID, reason: StopReason) -> None:
         """A run was asked to stop."""
-        await self._publish(_STOP, run_id.bytes)
+        await self._publish(_STOP, run_id.bytes + reason.encode())
 
     async def works(self) -> AsyncIterator[None]:
         """One item whenever there may be work; forever."""
         async for _ in self._listen(_WORK):
             yield
 
-    async def stops(self) -> AsyncIterator[UUID]:
-        """Runs that were asked to stop; forever."""
+    async def stops(self) -> AsyncIterator[tuple[UUID, StopReason]]:
+        """Runs that were asked to stop, and why; forever."""
         async for data in self._listen(_STOP):
-            yield UUID(bytes=data)
+            yield UUID(bytes=data[:16]), cast(StopReason, data[16:].decode())
 
     async def _publish(self, channel: str, data: bytes) -> None:
         with suppress(CacheUnavailable), neutral_errors():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from itertools import groupby
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 
 from services.agent.domain.journal import joinable
+from services.agent.errors import refusals_of
 from services.agent.ports import Billing, Due, OutboxStore, Threads
 from services.kit.context import acting_for
 from services.kit.errors import MeshError
@@ -39,15 +40,20 @@ class RelayOutbox:
         due = sorted(await self._outbox.due(BATCH), key=lambda row: (row.run_id, row.row.kind, row.row.seq))
         for _, rows in groupby(due, key=lambda row: (row.run_id, row.row.kind)):
             left = list(rows)
+            one_by_one = False
             while left:
-                count = joinable([due.row for due in left])
-                if not await self._deliver(left[:count]):
+                batch = left[: 1 if one_by_one else joinable([due.row for due in left])]
+                became = await self._deliver(batch)
+                if became == "waits":
                     break
-                del left[:count]
+                if became == "refused":
+                    one_by_one = True
+                else:
+                    del left[: len(batch)]
         return len(due)
 
-    async def _deliver(self, rows: list[Due]) -> bool:
-        """One request; False: it failed, and what comes after it waits too."""
+    async def _deliver(self, rows: list[Due]) -> Literal["settled", "refused", "waits"]:
+        """One request. `refused`: all together, go on one by one; `waits`: what comes after it waits too."""
         first = rows[0]
         payload = b"".join(due.row.payload for due in rows)
         with acting_for(str(first.account_id), run_id=str(first.run_id)):
@@ -64,6 +70,18 @@ class RelayOutbox:
                     reason=failed.reason,
                     attempts=first.attempts,
                 )
-                return False
+                return await self._failed(rows, failed)
         await self._outbox.mark_delivered([(due.run_id, due.row.seq) for due in rows])
-        return True
+        return "settled"
+
+    async def _failed(self, rows: list[Due], failed: MeshError) -> Literal["settled", "refused", "waits"]:
+        limit = refusals_of(failed)
+        if limit is None:
+            return "waits"
+        if len(rows) > 1:
+            return "refused"
+        first = rows[0]
+        became = await self._outbox.refuse(first.run_id, first.row.seq, f"{failed.reason}: {failed.message}", limit)
+        if became == "dead":
+            log.error("outbox.undeliverable", run_id=str(first.run_id), kind=first.row.kind, reason=failed.reason)
+        return "waits" if became == "counted" else "settled"

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.agent.codec.events import encode_event
 from services.agent.codec.rows import encode_charges
 from services.agent.domain.events import RunEnded
-from services.agent.domain.run import Run
+from services.agent.domain.run import Run, StopReason
 from services.agent.errors import ReadOnlyProject
 from services.agent.ports import AnnounceEnd, Hints, Owed, RunStore, Stamped
 from services.agent.use_cases.see_run import SeeRun
@@ -43,7 +43,7 @@ class StopRun:
                 await self._stop(run, "deleted")
         return len(run_ids)
 
-    async def _stop(self, run: Run, reason: str) -> Run:
+    async def _stop(self, run: Run, reason: StopReason) -> Run:
         if not run.is_active:
             return run
         ended = RunEnded("stopped", "Agent run stopped", reason)
@@ -55,6 +55,6 @@ class StopRun:
         if stopped is not None and stopped.status == "stopped":
             await self._announce(run.run_id, stopped.epoch, event.SerializeToString())
             await self._hints.work()
-        elif reason == "user":  # a hint has no room for another reason, which the next heartbeat tells
-            await self._hints.stop(run.run_id)
+        else:
+            await self._hints.stop(run.run_id, reason)
         return stopped or run

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from mesh.agent.v1 import runs_pb2
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from tests.fakes.neighbours import Neighbours
@@ -114,3 +116,49 @@ async def test_any_process_delivers_what_a_killed_owner_left(make_agent: Any, ne
     assert list(fakes.billing.posts) == [f"post:{run.agent_run_id}:1"]
     assert "run_ended" not in kinds(events)
     assert await column(agent, "SELECT status FROM runs") == ["running"]  # until a worker claims it
+
+
+async def test_a_run_whose_rows_threads_does_not_take_ends_at_its_deadline_all_the_same(
+    make_agent: Any, neighbours: Fakes
+) -> None:
+    fakes, _ = neighbours
+    agent = await make_agent(mesh_run_timeout_s=2)
+    stub = agent.stub(AgentRunsStub, "user")
+    run = await start(stub, "[[say Late]]")
+    fakes.threads.away = True
+    events = await watch(stub, run.agent_run_id)
+    assert kinds(events).count("run_ended") == 1
+    assert await column(agent, OWES_ANSWER) == [True]
+    fakes.threads.away = False
+    await eventually(lambda: bool(fakes.threads.told(run.thread_id, "assistant")))
+
+
+async def test_a_stop_ends_a_run_that_waits_for_threads(make_agent: Any, neighbours: Fakes) -> None:
+    fakes, _ = neighbours
+    agent = await make_agent()
+    stub = agent.stub(AgentRunsStub, "user")
+    run = await start(stub, "[[say Said]]")
+    fakes.threads.away = True
+    await until_there(agent, OWES_ANSWER)
+    await stub.StopRun(runs_pb2.StopRunRequest(agent_run_id=run.agent_run_id))
+    async with asyncio.timeout(10):
+        events = await watch(stub, run.agent_run_id)
+    assert kinds(events).count("run_ended") == 1
+
+
+async def test_a_worker_that_leaves_gives_back_a_run_that_waits_for_threads(make_agent: Any, neighbours: Fakes) -> None:
+    fakes, _ = neighbours
+    api = await make_agent("api")
+    worker = await make_agent("worker")
+    stub = api.stub(AgentRunsStub, "user")
+    run = await start(stub, "[[say Said]]")
+    fakes.threads.away = True
+    await until_there(api, OWES_ANSWER)
+    async with asyncio.timeout(5):
+        await worker.server.drain()
+    assert await column(api, "SELECT owner FROM runs") == [None]
+    fakes.threads.away = False
+    await make_agent("worker")
+    events = await watch(stub, run.agent_run_id)
+    assert events[-1].run_ended.status == "completed"
+    assert types(fakes, run.thread_id) == WHOLE

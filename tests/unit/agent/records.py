@@ -61,4 +61,4 @@ def claim(**spec: Any) -> Claim:
     project_id, agent_id, version_id = (UUID(int=n) for n in (91, 92, 93))
     run = Run(RUN_ID, ACCOUNT_ID, THREAD_ID, project_id, agent_id, version_id, 1, "mock-ai", "running", 1, NOW, NOW)
     given: dict[str, Any] = {"prompt_message_id": UUID(int=94), "max_steps": 25, "price": PRICE, "held": 1000}
-    return Claim(run, RunSpec("Hi", model="mock-ai", **(given | spec)), False, 1, 60.0)
+    return Claim(run, RunSpec("Hi", model="mock-ai", **(given | spec)), None, 1, 60.0)

@@ -9,6 +9,7 @@ from services.agent.domain.journal import CallRecord, Journal, OwedRow, StepReco
 from services.agent.domain.run import Ending
 from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import Fence, Writes
+from services.agent.storage.postgres.rows import stop_reason
 from services.kit.postgres import Database, Record
 
 # $1 run, $2 epoch, $3 n[], $4 payload[], $5 kind[], $6 payload[], $7 account: the rows that every write may carry.
@@ -44,12 +45,12 @@ WITH fence AS (
 BEGIN_STEP = f"""{INTENT}{ROWS}
 , step AS (
     INSERT INTO steps (run_id, step_no, epoch, state, message_id, llm_response_id, input_hash, price_version, held,
-                       hold_ordinal)
-    SELECT $1, $8, $2, 'started', $9, $10, $11, $12, $13, $14 FROM fence
+                       hold_ordinal, prompt_tokens)
+    SELECT $1, $8, $2, 'started', $9, $10, $11, $12, $13, $14, $15 FROM fence
     ON CONFLICT (run_id, step_no) DO UPDATE
         SET epoch = excluded.epoch, llm_response_id = excluded.llm_response_id, input_hash = excluded.input_hash,
             price_version = excluded.price_version, held = excluded.held, hold_ordinal = excluded.hold_ordinal,
-            started_at = now()
+            prompt_tokens = excluded.prompt_tokens, started_at = now()
         WHERE steps.state = 'started'
 )
 SELECT base FROM fence
@@ -117,14 +118,14 @@ SELECT EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = fence.thread_id AND run
 
 STEP_COLUMNS = (
     "step_no, epoch, state, message_id, llm_response_id, price_version, held, hold_ordinal, finish_reason, text,"
-    " reasoning, cost"
+    " reasoning, cost, prompt_tokens"
 )
 CALL_COLUMNS = (
     "step_no, ordinal, state, tool_call_id, function_name, arguments_json, message_id, text_so_far, reasoning_so_far,"
     " success, output_json, error, content, terminating"
 )
 WHY_NOT = """
-SELECT stop_requested_at IS NOT NULL AS stop FROM runs WHERE run_id = $1 AND epoch = $2 AND status = 'running'
+SELECT stop_requested_at, stop_reason FROM runs WHERE run_id = $1 AND epoch = $2 AND status = 'running'
 """
 
 
@@ -162,6 +163,7 @@ class PostgresJournal:
             step.price_version,
             step.held,
             step.hold_ordinal,
+            step.prompt_tokens,
         )
 
     async def begin_calls(self, fence: Fence, calls: Sequence[CallRecord], writes: Writes) -> int:
@@ -219,8 +221,9 @@ class PostgresJournal:
         if row is not None:
             base: int = row["base"]
             return base
-        if await self._database.fetchval(WHY_NOT, fence.run_id, fence.epoch):
-            raise StopRequested
+        run = await self._database.fetchrow(WHY_NOT, fence.run_id, fence.epoch)
+        if run is not None and (reason := stop_reason(run)):
+            raise StopRequested(reason)
         raise Fenced
 
     async def _result(self, statement: str, fence: Fence, writes: Writes, *values: object) -> int:
@@ -273,6 +276,7 @@ def decode_step(row: Record) -> StepRecord:
         text=row["text"],
         reasoning=row["reasoning"] or "",
         cost=row["cost"],
+        prompt_tokens=row["prompt_tokens"],
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.agent.domain.run import StopReason
+from services.agent.storage.postgres.rows import stop_reason
 from services.kit.config import MeshSettings
 from services.kit.postgres import Connection, connect_once, neutral_errors
 
@@ -12,7 +14,7 @@ BEAT = """
 UPDATE runs SET lease_until = now() + $3 * interval '1 second'
 FROM unnest($1::uuid[], $2::int[]) AS mine (run_id, epoch)
 WHERE runs.run_id = mine.run_id AND runs.epoch = mine.epoch AND runs.status = 'running'
-RETURNING runs.run_id, runs.stop_requested_at IS NOT NULL AS stopping, runs.stop_reason
+RETURNING runs.run_id, runs.stop_requested_at, runs.stop_reason
 """
 
 
@@ -23,7 +25,7 @@ class PostgresLeases:
         self._settings = settings
         self._connection: Connection | None = None
 
-    async def beat(self, runs: Sequence[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> dict[UUID, str | None]:
+    async def beat(self, runs: Sequence[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> dict[UUID, StopReason | None]:
         """Renews; returns the runs that are still owned, with the reason why each should stop, if any."""
         try:
             with neutral_errors():
@@ -34,7 +36,7 @@ class PostgresLeases:
         except BaseException:
             self.close()
             raise
-        return {row["run_id"]: (row["stop_reason"] or "user") if row["stopping"] else None for row in rows}
+        return {row["run_id"]: stop_reason(row) for row in rows}
 
     def close(self) -> None:
         """Drops the connection."""

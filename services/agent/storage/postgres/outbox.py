@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 from uuid import UUID
 
 from services.agent.domain.journal import OwedRow
@@ -29,6 +30,29 @@ MARK = """
 UPDATE outbox SET delivered_at = now()
 FROM unnest($1::uuid[], $2::bigint[]) AS done (run_id, seq)
 WHERE outbox.run_id = done.run_id AND outbox.seq = done.seq AND outbox.delivered_at IS NULL
+"""
+
+# One of the two happens: the conditions exclude each other. A letter that dies again after a retry is the same letter.
+REFUSE = """
+WITH counted AS (
+    UPDATE outbox SET refusals = refusals + 1, error = $3
+    WHERE run_id = $1 AND seq = $2 AND delivered_at IS NULL AND refusals + 1 < $4
+    RETURNING run_id
+), dead AS (
+    DELETE FROM outbox WHERE run_id = $1 AND seq = $2 AND delivered_at IS NULL AND refusals + 1 >= $4
+    RETURNING run_id, seq, kind, account_id, payload, refusals + 1 AS refusals, created_at
+), letter AS (
+    INSERT INTO dead_letters AS known (kind, run_id, seq, account_id, payload, error, attempts, created_at)
+    SELECT kind, run_id, seq, account_id, payload, $3, refusals, created_at FROM dead
+    ON CONFLICT (run_id, seq) DO UPDATE
+        SET state = 'dead', error = excluded.error, attempts = known.attempts + excluded.attempts, failed_at = now()
+), stopped AS (
+    UPDATE runs SET stop_requested_at = coalesce(stop_requested_at, now()),
+                    stop_reason = coalesce(stop_reason, 'undeliverable')
+    FROM dead WHERE runs.run_id = dead.run_id AND runs.status IN ('queued', 'running', 'waiting')
+)
+SELECT CASE WHEN EXISTS (SELECT 1 FROM dead) THEN 'dead' WHEN EXISTS (SELECT 1 FROM counted) THEN 'counted'
+            ELSE 'gone' END
 """
 
 PRUNE = """
@@ -66,6 +90,10 @@ class PostgresOutbox:
 
     async def mark_delivered(self, rows: Sequence[tuple[UUID, int]]) -> None:
         await self._database.execute(MARK, [run_id for run_id, _ in rows], [seq for _, seq in rows])
+
+    async def refuse(self, run_id: UUID, seq: int, error: str, limit: int) -> Literal["counted", "dead", "gone"]:
+        became: Literal["counted", "dead", "gone"] = await self._database.fetchval(REFUSE, run_id, seq, error, limit)
+        return became
 
     async def prune(self, retention_days: float, limit: int) -> int:
         count: int = await self._database.fetchval(PRUNE, retention_days, limit)

@@ -34,7 +34,7 @@ UPDATE runs SET status = 'running', owner = $1, epoch = epoch + 1, attempt = att
                 lease_until = now() + $2 * interval '1 second', started_at = coalesce(started_at, now())
 FROM candidate WHERE runs.run_id = candidate.run_id
 RETURNING {", ".join("runs." + column for column in RUN_COLUMNS.split(", "))}, runs.spec, runs.stop_requested_at,
-          runs.attempt, extract(epoch FROM runs.deadline - now())::float8 AS seconds_left
+          runs.stop_reason, runs.attempt, extract(epoch FROM runs.deadline - now())::float8 AS seconds_left
 """
 
 RELEASE = """

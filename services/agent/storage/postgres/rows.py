@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from uuid import UUID
 
-from services.agent.domain.run import Claim, Price, Run, RunSpec
+from services.agent.domain.run import Claim, Price, Run, RunSpec, StopReason
 from services.kit.postgres import Record
 
 RUN_COLUMNS = (
@@ -52,12 +52,17 @@ def decode_spec(text: str) -> RunSpec:
     return RunSpec(**values)
 
 
+def stop_reason(row: Record) -> StopReason | None:
+    """Why a run should end; None: nobody asked."""
+    return (row["stop_reason"] or "user") if row["stop_requested_at"] else None
+
+
 def decode_claim(row: Record) -> Claim:
     """A row of the claim statement."""
     return Claim(
         run=decode_run(row),
         spec=decode_spec(row["spec"]),
-        stop_requested=row["stop_requested_at"] is not None,
+        stop_reason=stop_reason(row),
         attempt=row["attempt"],
         seconds_left=row["seconds_left"],
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.agent.domain.agents import disabled_tools
-from services.agent.domain.run import QUEUE_LIMIT, Run
+from services.agent.domain.run import QUEUE_LIMIT, Run, StopReason
 from services.agent.ports import Admission, ChosenAgent, Existing, NewRun, Owed, Queue, RunStats, Stamped
 from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_run, encode_spec
 from services.kit.postgres import Database, Record, UniqueViolation
@@ -167,7 +167,7 @@ class PostgresRuns:
         )
         return [row["run_id"] for row in rows]
 
-    async def request_stop(self, run_id: UUID, reason: str, ended: Stamped, owed: Owed) -> Run | None:
+    async def request_stop(self, run_id: UUID, reason: StopReason, ended: Stamped, owed: Owed) -> Run | None:
         values = (run_id, reason, ended.n, ended.payload, owed.kind, owed.payload)
         while (row := await self._database.fetchrow(REQUEST_STOP, *values)) is None:
             run = await self.get(run_id)

@@ -34,8 +34,8 @@ async def test_a_stop_is_heard_by_every_worker(client: Redis) -> None:
     hearing = [asyncio.ensure_future(anext(worker)) for worker in workers]
     await heard_by(client, "agent:hints:stop", 2)
     run_id = uuid4()
-    await Hints(client).stop(run_id)
-    assert await asyncio.gather(*hearing) == [run_id, run_id]
+    await Hints(client).stop(run_id, "deleted")
+    assert await asyncio.gather(*hearing) == [(run_id, "deleted")] * 2
 
 
 async def test_work_is_heard_again_after_redis_came_back(client: Redis, redis: EmbeddedRedis) -> None:

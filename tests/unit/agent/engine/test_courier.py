@@ -12,9 +12,12 @@ import pytest
 from services.agent.domain.journal import JOINED_BYTES, JOINED_ROWS, OwedRow, joinable
 from services.agent.engine.courier import Courier, Lane
 from services.agent.ports import Owed
-from services.kit.errors import Unavailable
+from services.kit.errors import InvalidArgument, MeshError, Unavailable
 from services.kit.tasks import Supervisor
 from tests.unit.agent.records import ACCOUNT_ID, RUN_ID
+
+
+OUTBOX: Any = None
 
 
 class Receiver:
@@ -28,6 +31,8 @@ class Receiver:
         self.asked = asyncio.Event()
         self.refuse = 0
         self.deleted = False
+        self.unwelcome: set[bytes] = set()
+        self.counted: list[int] = []
 
     async def take(self, payload: bytes) -> None:
         self.asked.set()
@@ -35,12 +40,20 @@ class Receiver:
         if self.refuse:
             self.refuse -= 1
             raise Unavailable
+        if any(part in payload for part in self.unwelcome):
+            raise InvalidArgument
         self.got.append(payload)
 
     async def deliver(self, account_id: UUID, payload: bytes) -> bool:
         assert account_id == ACCOUNT_ID
         await self.take(payload)
         return self.deleted
+
+    async def given_up(self, row: OwedRow, error: MeshError) -> bool:
+        """The second refusal of a row is its last."""
+        assert not isinstance(error, Unavailable)
+        self.counted.append(row.seq)
+        return self.counted.count(row.seq) == 2
 
     def mark(self, rows: Iterable[tuple[UUID, int]]) -> None:
         for run_id, seq in rows:
@@ -59,7 +72,7 @@ async def receiver() -> Receiver:
 
 @pytest.fixture
 async def lane(receiver: Receiver) -> AsyncIterator[Lane]:
-    made = Lane("messages", RUN_ID, receiver.take, receiver.mark)
+    made = Lane("messages", RUN_ID, receiver.take, receiver.mark, receiver.given_up)
     async with Supervisor() as tasks:
         tasks.start("lane", made.run)
         yield made
@@ -92,6 +105,16 @@ async def test_nothing_overtakes_a_delivery_that_is_refused(lane: Lane, receiver
     lane.add(row(2))
     assert await lane.settled(10)
     assert receiver.got == [b"<1>", b"<2>"]
+
+
+async def test_of_rows_that_are_refused_together_the_one_to_blame_is_given_up(lane: Lane, receiver: Receiver) -> None:
+    receiver.unwelcome = {b"<2>"}
+    for seq in (1, 2, 3):
+        lane.hold(row(seq))
+    assert await lane.settled(10)
+    assert receiver.got == [b"<1>", b"<3>"]
+    assert receiver.counted == [2, 2]
+    assert receiver.marked == [1, 3]
 
 
 async def test_a_held_row_goes_with_the_next_and_before_it(lane: Lane, receiver: Receiver) -> None:
@@ -141,7 +164,7 @@ def test_one_request_is_bounded_in_bytes_but_never_empty() -> None:
 async def test_a_write_is_owed_by_its_numbers_each_kind_on_its_own_lane() -> None:
     threads, billing, deleted = Receiver(), Receiver(), asyncio.Event()
     billing.mark = threads.mark  # type: ignore[method-assign]
-    courier = Courier((RUN_ID, ACCOUNT_ID, 1), threads, billing, threads.mark, deleted.set)  # type: ignore[arg-type]
+    courier = Courier((RUN_ID, ACCOUNT_ID, 1), threads, billing, OUTBOX, threads.mark, lambda _: deleted.set())  # type: ignore[arg-type]
     async with Supervisor() as tasks:
         courier.start(tasks)
         billing.open.clear()
@@ -158,7 +181,7 @@ async def test_a_write_is_owed_by_its_numbers_each_kind_on_its_own_lane() -> Non
 async def test_a_deleted_thread_is_told_of() -> None:
     threads, deleted = Receiver(), asyncio.Event()
     threads.deleted = True
-    courier = Courier((RUN_ID, ACCOUNT_ID, 1), threads, Receiver(), threads.mark, deleted.set)  # type: ignore[arg-type]
+    courier = Courier((RUN_ID, ACCOUNT_ID, 1), threads, Receiver(), OUTBOX, threads.mark, lambda _: deleted.set())  # type: ignore[arg-type]
     async with Supervisor() as tasks:
         courier.start(tasks)
         courier.add(row(1))

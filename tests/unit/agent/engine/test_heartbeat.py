@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from services.agent.domain.run import StopReason
 from services.agent.engine.heartbeat import Heartbeat, HeartbeatSettings
 from services.kit.errors import Unavailable
 from services.kit.tasks import Supervisor
@@ -22,13 +23,13 @@ class FakeLeases:
 
     def __init__(self) -> None:
         self.lost: set[UUID] = set()
-        self.stops: dict[UUID, str] = {}
+        self.stops: dict[UUID, StopReason] = {}
         self.away = False
         self.beats: list[list[tuple[UUID, int]]] = []
         self.threads: set[int] = set()
         self.closed = False
 
-    async def beat(self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> Mapping[UUID, str | None]:
+    async def beat(self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> Mapping[UUID, StopReason | None]:
         self.threads.add(threading.get_ident())
         if self.away:
             raise Unavailable
@@ -45,7 +46,7 @@ class Worker:
     def __init__(self, settings: HeartbeatSettings) -> None:
         self.leases = FakeLeases()
         self.lost: list[tuple[UUID, int]] = []
-        self.stopped: list[tuple[UUID, str]] = []
+        self.stopped: list[tuple[UUID, StopReason]] = []
         self.heartbeat = Heartbeat(
             settings,
             lambda: self.leases,
