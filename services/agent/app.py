@@ -49,6 +49,7 @@ from services.agent.stream.hub import Hub
 from services.agent.stream.publisher import RunPublisher
 from services.agent.stream.raw import AnsweringBytes
 from services.agent.stream.reader import Reader
+from services.agent.stream.recall import TailRecall
 from services.agent.stream.tail import Tail
 from services.agent.stream.wire import Wire
 from services.agent.use_cases.create_agent import CreateAgent
@@ -161,6 +162,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
         threads=shared.threads,
         billing=shared.billing,
         tools=shared.tools,
+        recall=TailRecall(shared.wire),
         models=shared.models,
         context=ContextManager(shared.threads, PromptManager()),
         hints=shared.hints,

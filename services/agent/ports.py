@@ -388,6 +388,21 @@ class AnnounceEnd(Protocol):
         """The terminal, `<epoch>-1`, as it is stored. May be lost: viewers find it in Postgres, later."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What viewers were shown of a message."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+class Recall(Protocol):
+    """Knows what a dead owner showed."""
+
+    async def __call__(self, run_id: UUID, epoch: int, message_id: UUID) -> Shown:
+        """What that epoch's owner showed of the message; nothing where that is not known to be all of it."""
+
+
 class Hints(Protocol):
     """Loss-tolerated wake-ups."""
 

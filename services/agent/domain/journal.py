@@ -157,6 +157,8 @@ def after(done: CompletedStep, max_steps: int) -> AskModel | Ending:
         return Ending("completed", "terminating_tool", "Agent run completed")
     if done.step.finish_reason == "stopped":
         return Ending("stopped", "user", "Agent run stopped")
+    if done.step.finish_reason == "error":
+        return Ending("failed", "error", "The model failed before its answer was whole", "INTERNAL_ERROR")
     if not done.calls and done.step.finish_reason not in CONTINUES:
         return Ending("completed", "stop", "Agent run completed")
     if done.step.step_no >= max_steps:

@@ -32,6 +32,7 @@ from services.agent.ports import (
     OutboxStore,
     OwnershipStore,
     Publisher,
+    Recall,
     Threads,
     Tools,
 )
@@ -52,6 +53,7 @@ class Parts:
     threads: Threads
     billing: Billing
     tools: Tools
+    recall: Recall
     models: ModelRegistry
     context: ContextManager
     hints: Hints
@@ -152,6 +154,7 @@ class Execution:
             interrupt=self.interrupt,
             model=parts.models.resolve(claim.spec.model),
             tools=parts.tools,
+            recall=parts.recall,
             native_tools=parts.native_tools,
             tool_policy=parts.tool_policy,
             new_id=parts.new_id,

@@ -99,9 +99,9 @@ class RunLog:
         """The same of billing."""
         return await self._courier.charges_settled(within_s)
 
-    async def finish_run(self, ending: Ending, events: Sequence[RunEvent]) -> bool:
+    async def finish_run(self, ending: Ending, events: Sequence[RunEvent], wasted: Sequence[Charge] = ()) -> bool:
         """The terminal. True: another run of the thread waits. Raises Fenced."""
-        owed = [] if self._released else [self._charges([], release=True)]
+        owed = [] if self._released else [self._charges(wasted, release=True)]
         more = False
 
         async def write(writes: Writes) -> int:

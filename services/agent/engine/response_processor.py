@@ -56,7 +56,7 @@ class Answer:
     @property
     def shown(self) -> bool:
         """Whether a viewer has seen any of it."""
-        return bool(self.text_parts or self.reasoning_parts or self.calls)
+        return bool(self.text or self.reasoning or self.calls)
 
 
 class ResponseProcessor:

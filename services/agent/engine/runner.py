@@ -55,12 +55,14 @@ class AgentRunner:
     async def run(self, point: ResumePoint) -> bool:
         """Executes the run. True: another run of the thread waits. Raises Interrupted (drain) and Fenced."""
         outcome = await self._outcome(point)
+        wasted = await self._steps.abandon("stopped" if self._state.interrupt.reason else "error")
         await self._settle()
         if self._state.interrupt.reason == "undeliverable":
             outcome = Outcome(endings.UNDELIVERABLE)
         log.info("run.ended", status=outcome.ending.status, reason=outcome.ending.reason)
         ended = endings.terminal(outcome.ending)
-        return await self._state.log.finish_run(outcome.ending, [outcome.error, ended] if outcome.error else [ended])
+        told: list[RunEvent] = [outcome.error, ended] if outcome.error else [ended]
+        return await self._state.log.finish_run(outcome.ending, told, wasted)
 
     async def _settle(self) -> None:
         """Waits for the neighbours to have what they are owed: threads for as long as the run may take, and a moment
@@ -83,6 +85,7 @@ class AgentRunner:
                 raise
             return Outcome(endings.of_interrupt(interrupted.reason))
         except StopRequested as stop:
+            self._state.interrupt.trigger(stop.reason)
             return Outcome(endings.of_interrupt(stop.reason))
         except ModelError as error:
             return Outcome(*endings.of_model_error(error))
@@ -92,7 +95,11 @@ class AgentRunner:
     async def _loop(self, point: ResumePoint) -> Ending:
         state, move, completed = self._state, point.move, point.completed
         if isinstance(move, Ending):
+            if move.status == "stopped":  # why is not in the journal
+                state.interrupt.check()
             return move
+        if isinstance(move, AskModel) and move.again:
+            self._steps.take_over(move.again)
         first: list[RunEvent] = []
         if not completed and isinstance(move, AskModel) and not move.again:
             first = [RunStarted(str(run_start_id(state.claim.run_id)))]

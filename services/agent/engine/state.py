@@ -13,7 +13,7 @@ from services.agent.engine.log import RunLog
 from services.agent.engine.policy import ToolPolicy
 from services.agent.engine.purse import Purse
 from services.agent.llm.registry import ResolvedModel
-from services.agent.ports import ToolFunction, Tools
+from services.agent.ports import Recall, ToolFunction, Tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class RunState:
     interrupt: Interrupt
     model: ResolvedModel
     tools: Tools
+    recall: Recall
     native_tools: bool
     tool_policy: ToolPolicy
     new_id: Callable[[], UUID]

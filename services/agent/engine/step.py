@@ -7,7 +7,7 @@ import hashlib
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -18,6 +18,7 @@ from services.agent.domain.events import (
     ContextUsage,
     FinishedCall,
     MessageReset,
+    ReasoningChunk,
     ModelCallEnded,
     ModelCallStarted,
     RunEvent,
@@ -27,6 +28,7 @@ from services.agent.domain.events import (
 )
 from services.agent.domain.journal import CONTINUES, AskModel, CallRecord, CompletedStep, StepRecord
 from services.agent.domain.rows import Charge, MessageRow, assistant_row, response_row, status_row
+from services.agent.engine import bill
 from services.agent.engine.conversation import step_key
 from services.agent.engine.interrupt import Interrupted
 from services.agent.engine.patience import patiently
@@ -35,7 +37,7 @@ from services.agent.engine.state import RunState
 from services.agent.engine.tool_manager import ToolManager
 from services.agent.errors import Fenced
 from services.agent.llm.errors import ModelError
-from services.agent.llm.estimate import estimate_prompt, estimate_usage
+from services.agent.llm.estimate import estimate_prompt, estimate_tokens, estimate_usage
 from services.agent.llm.port import ModelRequest, Usage
 
 MAX_ATTEMPTS: Final = 3
@@ -51,6 +53,14 @@ class Failed(Exception):
         self.answer = answer
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A step that began and has no RESULT. `answer`: what came of it; None: its owner died."""
+
+    step: StepRecord
+    answer: Answer | None = None
+
+
 class StepRunner:
     """A run's next step."""
 
@@ -58,9 +68,44 @@ class StepRunner:
         self._state = state
         self._claim = state.claim
         self._log = state.log
+        self._open: Open | None = None
+
+    def take_over(self, step: StepRecord) -> None:
+        """A dead owner's INTENT, to be asked again or abandoned."""
+        self._open = Open(step)
+
+    async def abandon(self, finish_reason: str) -> list[Charge]:
+        """Closes a step that is not asked again, because the run ends: what was shown of its answer stays, and is
+        charged. What is known of an answer that was lost is the waste that is returned."""
+        if self._open is None:
+            return []
+        step, answer, run = self._open.step, self._open.answer, self._claim.run
+        self._open = None
+        if answer is None:
+            answer = await self._recalled(step)
+            if not answer.shown:
+                return [bill.lost(run.run_id, run.model, step)]
+        if answer.shown:
+            answer.finish_reason = finish_reason
+            answer.usage = Usage(step.prompt_tokens, estimate_tokens(answer.text + answer.reasoning), estimated=True)
+            await self._with_calls(step, lambda tools: self._commit(step, answer, tools, []))
+        return []
+
+    async def _recalled(self, step: StepRecord) -> Answer:
+        """What a dead owner showed, told again under this epoch."""
+        shown = await self._state.recall(self._claim.run_id, step.epoch, step.message_id)
+        answer, message_id = Answer([shown.text], [shown.reasoning]), str(step.message_id)
+        if answer.shown:
+            self._log.emit(MessageReset(message_id, "takeover"))
+            if shown.reasoning:
+                self._log.emit(ReasoningChunk(message_id, shown.reasoning))
+            if shown.text:
+                self._log.emit(TextChunk(message_id, shown.text))
+        return answer
 
     async def ask(self, move: AskModel, messages: list[dict[str, Any]], first: list[RunEvent]) -> CompletedStep:
-        """Asks the model, as often as is worth it. Raises ModelError, Interrupted, StopRequested, PaymentRequired."""
+        """Asks the model, as often as is worth it. Raises ModelError, Interrupted, StopRequested, PaymentRequired:
+        `abandon` then closes what is open."""
         step = move.again or self._new_step(move.step_no)
         events, wasted = list(first), list[Charge]()
         if move.again:
@@ -69,11 +114,12 @@ class StepRunner:
             request = self._request(step.step_no, messages, attempt)
             prompt_tokens = estimate_prompt(request)
             if move.again and attempt == 1:
-                wasted = [self._wasted(step, Usage(prompt_tokens, 0, estimated=True), f"e{step.epoch}")]
+                wasted = [bill.lost(self._claim.run_id, self._claim.run.model, step)]
             step = await self._begin(step, request, prompt_tokens, events, wasted)
             try:
                 return await self._attempt(step, request)
             except Failed as failed:
+                self._open = Open(step, failed.answer)
                 if not failed.error.retryable or attempt == MAX_ATTEMPTS:
                     raise failed.error from None
                 events, wasted = self._withdrawn(step, request, failed.answer, attempt)
@@ -87,8 +133,9 @@ class StepRunner:
         if not answer.shown:
             return [], []
         usage = estimate_usage(request, answer.text + answer.reasoning)
+        run, which = self._claim.run, f"e{self._claim.epoch}a{attempt}"
         reset = MessageReset(str(step.message_id), "retry")
-        return [reset], [self._wasted(step, usage, f"e{self._claim.epoch}a{attempt}")]
+        return [reset], [bill.waste(run.run_id, run.model, step, usage, which)]
 
     async def close(self, step: StepRecord, calls: tuple[CallRecord, ...]) -> CompletedStep:
         """Closes an answer whose owner died while its tools ran: at the committed prefix, without asking again."""
@@ -98,7 +145,7 @@ class StepRunner:
         if latest.text_so_far:
             self._log.emit(TextChunk(str(step.message_id), latest.text_so_far))
         spoken = latest.text_so_far + latest.reasoning_so_far + "".join(call.arguments_json for call in calls)
-        answer.usage = estimate_usage(self._request(step.step_no, [], 1), spoken)
+        answer.usage = Usage(step.prompt_tokens, estimate_tokens(spoken), estimated=True)
         return await self._with_calls(step, lambda tools: self._closed(step, answer, tools, calls))
 
     async def settle(self, step: StepRecord, calls: tuple[CallRecord, ...]) -> CompletedStep:
@@ -118,7 +165,12 @@ class StepRunner:
         state = self._state
         await patiently(state.interrupt, lambda: state.purse.afford(prompt_tokens))
         step = replace(
-            step, epoch=self._claim.epoch, held=state.purse.held, hold_ordinal=state.purse.ordinal, state="started"
+            step,
+            epoch=self._claim.epoch,
+            held=state.purse.held,
+            hold_ordinal=state.purse.ordinal,
+            state="started",
+            prompt_tokens=prompt_tokens,
         )
         digest = hashlib.sha256(orjson.dumps([request.model, request.messages, request.tools])).digest()
         self._log.emit(Thinking(step.step_no, "Thinking"))
@@ -127,6 +179,7 @@ class StepRunner:
             str(edge_id(step, "start")), str(step.llm_response_id), step.step_no - 1, self._claim.run.model
         )
         await self._log.begin_step(step, digest, [*events, asked], wasted)
+        self._open = None
         return step
 
     async def _attempt(self, step: StepRecord, request: ModelRequest) -> CompletedStep:
@@ -186,8 +239,9 @@ class StepRunner:
         )
         last = not calls and reason not in CONTINUES
         events, rows = self._told(done, usage, calls, answer)
+        charge = bill.charge(self._claim.run_id, self._claim.run.model, done, usage)
         planned = [call for call in calls if call.state != "done"]
-        await self._log.finish_step(done, planned, dropped, events, rows, self._charge(done, usage), last=last)
+        await self._log.finish_step(done, planned, dropped, events, rows, charge, last=last)
         tools.answer_committed(done)
         return done
 
@@ -268,24 +322,6 @@ class StepRunner:
             request_id=step_key(self._claim.run_id, step_no),
             attempt=attempt,
         )
-
-    def _charge(self, step: StepRecord, usage: Usage) -> Charge:
-        return Charge(
-            key=f"post:{self._claim.run_id}:{step.step_no}",
-            step_no=step.step_no,
-            price_version=step.price_version,
-            model=self._claim.run.model,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            message_id=step.message_id,
-            cached_read_tokens=usage.cached_read_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            estimated=usage.estimated,
-        )
-
-    def _wasted(self, step: StepRecord, usage: Usage, which: str) -> Charge:
-        charge = self._charge(step, usage)
-        return replace(charge, key=f"{charge.key}:waste:{which}", wasted=True, estimated=True)
 
 
 def edge_id(step: StepRecord, edge: str) -> UUID:
