@@ -25,7 +25,9 @@ log = structlog.get_logger()
 class Leases(Protocol):
     """Who can renew."""
 
-    async def beat(self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> Mapping[UUID, StopReason | None]:
+    async def beat(
+        self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float
+    ) -> Mapping[UUID, StopReason | None]:
         """Renews; returns what is still owned, with the reason why each should stop, if any."""
 
     def close(self) -> None:

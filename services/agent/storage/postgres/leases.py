@@ -25,7 +25,9 @@ class PostgresLeases:
         self._settings = settings
         self._connection: Connection | None = None
 
-    async def beat(self, runs: Sequence[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> dict[UUID, StopReason | None]:
+    async def beat(
+        self, runs: Sequence[tuple[UUID, int]], ttl_s: float, timeout_s: float
+    ) -> dict[UUID, StopReason | None]:
         """Renews; returns the runs that are still owned, with the reason why each should stop, if any."""
         try:
             with neutral_errors():

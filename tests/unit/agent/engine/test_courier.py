@@ -16,7 +16,6 @@ from services.kit.errors import InvalidArgument, MeshError, Unavailable
 from services.kit.tasks import Supervisor
 from tests.unit.agent.records import ACCOUNT_ID, RUN_ID
 
-
 OUTBOX: Any = None
 
 

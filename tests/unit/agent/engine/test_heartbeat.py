@@ -29,7 +29,9 @@ class FakeLeases:
         self.threads: set[int] = set()
         self.closed = False
 
-    async def beat(self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float) -> Mapping[UUID, StopReason | None]:
+    async def beat(
+        self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float
+    ) -> Mapping[UUID, StopReason | None]:
         self.threads.add(threading.get_ident())
         if self.away:
             raise Unavailable
