@@ -87,13 +87,14 @@ class FakeThreads(threads_pb2_grpc.ThreadsInternalServicer):
 
 @dataclass
 class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
-    """Holds and posts by key; a key that comes twice with another body fails the test. Each plan allows `most_agents`.
+    """Holds and posts by key; a key that comes twice with another body fails the test. `held`: thread by run. Each plan
+    allows `most_agents`.
 
     `block` is what a start holds, `extended` what was asked for later; `refuse` and `refuse_more` are what is said to
     either instead, `refuse_charges` to charges, and `away` to everything. `holding` waits before a hold is answered."""
 
     posts: dict[str, billing_pb2.Charge] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
+    held: dict[str, str] = field(default_factory=dict)
     released: set[str] = field(default_factory=set)
     extended: list[int] = field(default_factory=list)
     block: int = 10**9
@@ -114,7 +115,7 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
             raise self.refuse
         if request.run_id in self.released:
             raise Conflict("The run's hold has ended", reason="HOLD_ENDED", domain="mesh.billing")
-        self.held.add(request.run_id)
+        assert self.held.setdefault(request.run_id, request.thread_id) == request.thread_id
         if self.holding:
             await self.holding(request.run_id)
         return billing_pb2.AuthorizeRunResponse(

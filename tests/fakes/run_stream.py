@@ -143,7 +143,7 @@ class Owner:
 
     async def say(self, message_id: str, pieces: Sequence[str]) -> None:
         """One model call that answers with text."""
-        await self.durable(said.ModelCallStarted(message_id, "r", 0, "mock-ai"))
+        await self.durable(said.ModelCallStarted("row", "r", 0, "mock-ai", message_id))
         await self.chunks(message_id, pieces)
         await self.complete(message_id, pieces)
 

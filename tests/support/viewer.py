@@ -1,16 +1,73 @@
-"""A viewer of a run's stream over REST, as a strict client: it checks ids, remembers the last, and resumes."""
+"""A viewer of a run's stream over REST: it reads server-sent events, resumes after every cut, and has a `Story` check
+each frame."""
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import orjson
 
-Frame = dict[str, Any]
-TERMINAL = frozenset({"completed", "stopped", "error", "failed"})
+from tests.support.story import TERMINAL, Frame, Story
+
+_PAUSE_S = 0.2
+
+
+class Habit(Protocol):
+    """How a viewer reads."""
+
+    def resume(self, last_id: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Headers and query that say where to go on."""
+
+    def pieces(self, raw: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """What he reads of a connection; when it ends he hangs up."""
+
+
+class Steady:
+    """Reads all there is."""
+
+    def resume(self, last_id: str) -> tuple[dict[str, str], dict[str, str]]:
+        return {}, {"last_id": last_id}
+
+    def pieces(self, raw: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        return raw
+
+
+class Restless:
+    """Hangs up in the middle of anything, and sometimes reads slowly."""
+
+    def __init__(self, dice: random.Random, most_bytes: int = 8000) -> None:
+        self._dice = dice
+        self._most = most_bytes
+        self._slow = dice.random() < 0.25
+        self._last_id = ""
+
+    def resume(self, last_id: str) -> tuple[dict[str, str], dict[str, str]]:
+        if last_id == self._last_id:  # a frame may be larger than what is read of a connection
+            self._most *= 2
+        self._last_id = last_id
+        return self._dice.choice(
+            [
+                ({"Last-Event-ID": last_id}, {}),
+                ({}, {"last_id": last_id}),
+                ({"Last-Event-ID": last_id}, {"last_id": "0-1"}),
+            ]
+        )
+
+    async def pieces(self, raw: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        left = self._dice.randint(1, self._most)
+        async for piece in raw:
+            yield piece[:left]
+            left -= len(piece)
+            if left <= 0:
+                return
+            if self._slow:
+                await asyncio.sleep(self._dice.random() * 0.02)
 
 
 @dataclass
@@ -20,62 +77,67 @@ class Viewer:
     client: httpx.AsyncClient
     run_id: str
     frames: list[Frame] = field(default_factory=list)
+    habit: Habit = field(default_factory=Steady)
     pings: int = 0
     cuts: int = 0
 
+    def __post_init__(self) -> None:
+        self.story = Story(self.run_id)
+        for frame in self.frames:
+            self.story.tell(orjson.dumps(frame))
+
     @property
     def last_id(self) -> str | None:
-        """Of the last frame that has one."""
-        return next((frame["_event_id"] for frame in reversed(self.frames) if "_event_id" in frame), None)
+        """Of the last frame."""
+        return str(self.frames[-1]["_event_id"]) if self.frames else None
 
     @property
     def ended(self) -> bool:
         """Whether the terminal frame came."""
-        return bool(self.frames) and is_terminal(self.frames[-1])
+        return self.story.ended
 
-    async def watch(self, until: Callable[[Frame], bool] = lambda _: False, *, by_header: bool = False) -> Viewer:
+    async def watch(self, until: Callable[[Frame], bool] = lambda _: False) -> Viewer:
         """Reads to the terminal frame, or to the first that is meant; a cut in between is resumed from."""
         while not self.ended:
-            try:
-                async for frame in self._frames(by_header):
-                    self._take(frame)
+            before = len(self.frames)
+            with suppress(httpx.TransportError, httpx.StreamError):
+                async for frame in self._frames():
                     if until(frame):
                         return self
-            except (httpx.TransportError, httpx.StreamError):
-                pass
             self.cuts += not self.ended
+            if len(self.frames) == before:
+                await asyncio.sleep(_PAUSE_S)
         return self
 
-    async def _frames(self, by_header: bool) -> AsyncIterator[Frame]:
-        headers = {"Last-Event-ID": self.last_id} if by_header and self.last_id else {}
-        params = {"last_id": self.last_id} if not by_header and self.last_id else {}
+    async def _frames(self) -> AsyncIterator[Frame]:
+        """The frames of one connection, each once it is whole."""
+        headers, params = self.habit.resume(self.last_id) if self.last_id else ({}, {})
         url = f"/agent-run/{self.run_id}/stream"
         async with self.client.stream("GET", url, headers=headers, params=params, timeout=60) as response:
             if response.status_code in (502, 503, 504):
                 return
             assert response.status_code == 200, await response.aread()
-            event_id = None
-            async for line in response.aiter_lines():
-                if line.startswith("id: "):
-                    event_id = line[4:]
-                elif line.startswith("data: "):
-                    frame = orjson.loads(line[6:])
-                    assert frame.get("_event_id") == event_id, (frame, event_id)
-                    event_id = None
-                    yield frame
-                else:
-                    assert line == "", f"not a frame: {line!r}"
+            assert response.headers["content-type"] == "text/event-stream", (response.headers, await response.aread())
+            unread = b""
+            async for piece in self.habit.pieces(response.aiter_raw()):
+                *whole, unread = (unread + piece).split(b"\n\n")
+                for event in whole:
+                    if frame := self._taken(event):
+                        yield frame
 
-    def _take(self, frame: Frame) -> None:
-        if frame["type"] == "ping":
-            assert "_event_id" not in frame
+    def _taken(self, event: bytes) -> Frame | None:
+        """One server-sent event; None: it only says that the connection is alive."""
+        head, data = (b"", event) if event.startswith(b"data: ") else event.split(b"\n", 1)
+        assert data.startswith(b"data: "), event
+        assert b"\n" not in data, event
+        if not head:
+            assert data == b'data: {"type":"ping"}', event
             self.pings += 1
-            return
-        assert not self.ended, "a frame after the terminal one"
-        last = self.last_id
-        if last is not None:
-            assert key(frame["_event_id"]) > key(last), f"{frame['_event_id']} after {last}"
+            return None
+        frame = self.story.tell(data.removeprefix(b"data: "))
+        assert head == b"id: " + frame["_event_id"].encode(), event
         self.frames.append(frame)
+        return frame
 
     def of(self, kind: str) -> list[Frame]:
         """The frames of one type."""
@@ -83,25 +145,14 @@ class Viewer:
 
     @property
     def text(self) -> str:
-        """All that was said and not withdrawn, in order."""
+        """All that was said, in order."""
         return "".join(self.told.values())
 
     @property
     def told(self) -> dict[str, str]:
-        """By message: its chunks after the last reset."""
-        texts: dict[str, str] = {}
-        pending = ""
-        for frame in self.frames:
-            if frame["type"] == "message_reset":
-                pending = ""
-            elif frame["type"] == "assistant":
-                metadata, content = orjson.loads(frame["metadata"]), orjson.loads(frame["content"])
-                if metadata.get("stream_status") == "chunk":
-                    pending += content["content"]
-                elif metadata.get("stream_status") == "complete":
-                    texts[frame["message_id"]] = pending or content["content"] or ""
-                    pending = ""
-        return texts
+        """By complete message: its text, which its chunks after the last reset were too, if there were any."""
+        complete = [frame for frame in self.of("assistant") if frame["message_id"]]
+        return {frame["message_id"]: orjson.loads(frame["metadata"])["text_content"] for frame in complete}
 
     @property
     def durable(self) -> list[Frame]:

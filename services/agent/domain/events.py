@@ -42,6 +42,7 @@ class ModelCallStarted:
     llm_response_id: str
     auto_continue_count: int
     model: str
+    assistant_message_id: str
 
 
 @dataclass(frozen=True, slots=True)

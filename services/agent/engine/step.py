@@ -176,7 +176,11 @@ class StepRunner:
         self._log.emit(Thinking(step.step_no, "Thinking"))
         self._log.emit(ContextUsage(prompt_tokens, len(request.messages)))
         asked = ModelCallStarted(
-            str(edge_id(step, "start")), str(step.llm_response_id), step.step_no - 1, self._claim.run.model
+            str(edge_id(step, "start")),
+            str(step.llm_response_id),
+            step.step_no - 1,
+            self._claim.run.model,
+            str(step.message_id),
         )
         await self._log.begin_step(step, digest, [*events, asked], wasted)
         self._open = None

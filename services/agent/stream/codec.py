@@ -71,8 +71,11 @@ def kind_of(event: WireEvent) -> str:
 
 
 def message_of(event: WireEvent) -> str:
-    """The message that an event of a message kind is about."""
-    return str(getattr(event, kind_of(event)).message_id)
+    """The assistant message that an event of a message kind is about."""
+    kind = kind_of(event)
+    if kind == "model_call_started":
+        return event.model_call_started.assistant_message_id
+    return str(getattr(event, kind).message_id)
 
 
 def whole(event: WireEvent) -> list[RunEvent]:

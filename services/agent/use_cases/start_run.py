@@ -24,7 +24,7 @@ from services.kit.errors import Aborted
 ATTEMPTS: Final = 5
 """Tries to get the next turn of a thread that others want too."""
 NAMESPACE: Final = UUID("5b0d1a52-2f0f-4b6e-9a63-0d6f6a5e9f11")
-"""Of run ids that are derived from an idempotency key, so that a retry asks for the same hold."""
+"""Of run ids that are derived from an idempotency key, as their threads' are: a retry asks for the same hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ class StartRun:
 
     async def __call__(self, start: Start) -> Run:
         self._queue.admit()
-        thread_id = start.thread_id or self._new_id()
         run_id = uuid5(NAMESPACE, f"{start.account_id}:{start.key}") if start.key else self._new_id()
+        thread_id = start.thread_id or (uuid5(run_id, "thread") if start.key else self._new_id())
         for _ in range(ATTEMPTS):
             admission = await self._store.admission(start.account_id, thread_id, start.agent_id, start.key)
             if admission.existing:

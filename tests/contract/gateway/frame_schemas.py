@@ -171,7 +171,7 @@ METADATA: dict[str, Schema] = {
         assistant_message_id=UUID,
     ),
     "tool_finished": exactly(
-        {"agent_should_terminate": const(True)}, thread_run_id=UUID, linked_tool_result_message_id=UUID
+        {"agent_should_terminate": const("true")}, thread_run_id=UUID, linked_tool_result_message_id=UUID
     ),
     "step_finished": exactly(thread_run_id=UUID),
 }

@@ -199,7 +199,7 @@ class FrameEncoder:
 
     def tool_finished(self, event: Any, said: Any) -> Fields:
         content = _tool_status("tool_completed" if said.success else "tool_failed", said)
-        ends = {"agent_should_terminate": True} if said.terminating else {}
+        ends = {"agent_should_terminate": "true"} if said.terminating else {}
         metadata = self._metadata(linked_tool_result_message_id=said.linked_tool_result_message_id, **ends)
         return self._row(event, "status", said.message_id, content, metadata)
 

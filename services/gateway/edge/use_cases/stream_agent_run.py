@@ -52,12 +52,15 @@ class StreamAgentRun:
         Raises what agent refused, as long as nothing was written; InvalidCursor, TooManyStreams.
         """
         cursor = decode_cursor(last_event_id, last_id)
+        line = _Line(write, self._ping_s, self._most_pending)
         async with self._streams.seat(viewer, run_id, seconds):
             batches = self._runs.watch(run_id, str(cursor or ""))
             try:
-                await self._relay(batches, FrameEncoder(run_id), _Line(write, self._ping_s, self._most_pending))
+                await self._relay(batches, FrameEncoder(run_id), line)
             finally:
                 batches.cancel()
+        if not line.written:  # without a frame the answer would be no event stream, and a browser would not resume it
+            await write(PING)
 
     async def _relay(self, batches: EventBatches, encoder: FrameEncoder, line: _Line) -> None:
         try:
@@ -96,7 +99,7 @@ class _Line:
         self._size = 0
         self._ready, self._room = asyncio.Event(), asyncio.Event()
         self._closed = False
-        self.begun = False
+        self.begun = self.written = False
 
     async def send(self, data: bytes) -> None:
         """Hands frames over; waits while the viewer has too many before him."""
@@ -118,7 +121,7 @@ class _Line:
         patience = min(_FIRST_PING_S, self._ping_s)
         while self._pending or not self._closed:
             data = self._taken() if await self._within(patience) else PING
-            self.begun = True
+            self.begun = self.written = True
             await self._write(data)
             patience = self._ping_s
 

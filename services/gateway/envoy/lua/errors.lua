@@ -3,7 +3,7 @@
 
 local CODES = {
   ["400"] = "INVALID_ARGUMENT", ["401"] = "UNAUTHENTICATED", ["403"] = "PERMISSION_DENIED", ["404"] = "NOT_FOUND",
-  ["409"] = "CONFLICT", ["429"] = "RATE_LIMITED", ["499"] = "CANCELLED", ["501"] = "UNIMPLEMENTED",
+  ["409"] = "CONFLICT", ["429"] = "RATE_LIMITED", ["501"] = "UNIMPLEMENTED",
   ["503"] = "UNAVAILABLE", ["504"] = "DEADLINE_EXCEEDED",
 }
 local TEXTS = {
@@ -25,6 +25,11 @@ function envoy_on_response(handle)
     return
   end
   local status = headers:get("x-mesh-status") or headers:get(":status")
+  if status == "499" and headers:get("x-mesh-error") == nil then
+    -- Cancelled, and not by the caller, whom no answer would reach: the service is shutting down.
+    status = "503"
+    headers:replace("retry-after", "1")
+  end
   local body = headers:get("x-mesh-error") or own_body(status, headers:get("x-request-id"))
   headers:replace(":status", status)
   headers:replace("content-type", "application/json")

@@ -161,7 +161,7 @@ async def test_a_wiped_tail_is_told_again_amidst_a_message(
     store.epoch = 1
     publisher = streams.publisher(RUN, 1, lambda: None)
     owner = Owner(store, publisher, 1, lambda: asyncio.sleep(0))
-    await owner.durable(said.ModelCallStarted("m", "r", 0, "mock-ai"))
+    await owner.durable(said.ModelCallStarted("row", "r", 0, "mock-ai", "m"))
     await owner.chunks("m", ["one ", "two "])
     await publisher.flush()
     view, payloads = View(), streams.reader(store, PACE).watch(RUN, "")

@@ -168,7 +168,9 @@ async def test_a_stale_owner_is_told_and_not_shown(streams: Streams, store: Memo
     told: list[bool] = []
     stale = streams.publisher(RUN, 1, lambda: told.append(True))
     store.epoch = 1
-    await Owner(store, stale, 1, lambda: asyncio.sleep(0)).durable(said.ModelCallStarted("m1", "r", 0, "mock-ai"))
+    await Owner(store, stale, 1, lambda: asyncio.sleep(0)).durable(
+        said.ModelCallStarted("row", "r", 0, "mock-ai", "m1")
+    )
     stale.emit(said.TextChunk("m1", "first"))
     await stale.flush()
     owner, publisher = owner_of(streams, store, epoch=2)
@@ -191,7 +193,9 @@ async def test_a_stale_owner_after_a_wipe_is_not_shown(
 ) -> None:
     stale = streams.publisher(RUN, 1, lambda: None)
     store.epoch = 1
-    await Owner(store, stale, 1, lambda: asyncio.sleep(0)).durable(said.ModelCallStarted("m1", "r", 0, "mock-ai"))
+    await Owner(store, stale, 1, lambda: asyncio.sleep(0)).durable(
+        said.ModelCallStarted("row", "r", 0, "mock-ai", "m1")
+    )
     owner, publisher = owner_of(streams, store, epoch=2)
     publisher.emit(said.MessageReset("m1", "takeover"))
     await owner.chunks("m1", TOKENS)

@@ -19,7 +19,7 @@ from services.kit.clock import SystemClock
 from services.kit.tasks import Supervisor
 from tests.fakes.run_stream import MemoryTail
 
-STARTED = said.ModelCallStarted("m", "r", 0, "mock-ai")
+STARTED = said.ModelCallStarted("row", "r", 0, "mock-ai", "m")
 COMPLETE = said.AssistantComplete("m", "text", "stop")
 
 

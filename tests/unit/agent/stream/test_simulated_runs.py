@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mesh.agent.v1 import events_pb2
 
 from services.agent.domain import events as said
+from services.agent.stream.codec import kind_of, message_of
 from services.agent.stream.footprint import Footprint
 from services.agent.stream.publisher import RunPublisher
 from services.agent.stream.reader import Reader
@@ -96,16 +97,16 @@ class Simulation:
         if self.stored(said.ModelCallStarted, message_id):
             publisher.emit(said.MessageReset(message_id, "takeover"))
         else:
-            await owner.durable(said.ModelCallStarted(message_id, "r", 0, "mock-ai"))
+            await owner.durable(said.ModelCallStarted("row", "r", 0, "mock-ai", message_id))
         await owner.chunks(message_id, pieces[:3])
         await owner.durable(said.ToolStarted(message_id, "c", "f", 0))
         await owner.chunks(message_id, pieces[3:])
         await owner.complete(message_id, pieces)
 
     def stored(self, kind: type[object], message_id: str) -> bool:
-        field = "assistant_complete" if kind is said.AssistantComplete else "model_call_started"
+        wanted = "assistant_complete" if kind is said.AssistantComplete else "model_call_started"
         events = [events_pb2.RunEvent.FromString(row.payload) for row in self.store.rows]
-        return any(event.HasField(field) and getattr(event, field).message_id == message_id for event in events)
+        return any(kind_of(event) == wanted and message_of(event) == message_id for event in events)
 
     async def rest(self) -> None:
         match self.faults.pop() if self.faults else "none":

@@ -97,16 +97,18 @@ class ContextUsage(_message.Message):
     def __init__(self, current_tokens: _Optional[int] = ..., message_count: _Optional[int] = ..., compressed: _Optional[bool] = ...) -> None: ...
 
 class ModelCallStarted(_message.Message):
-    __slots__ = ("message_id", "llm_response_id", "auto_continue_count", "model")
+    __slots__ = ("message_id", "llm_response_id", "auto_continue_count", "model", "assistant_message_id")
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     LLM_RESPONSE_ID_FIELD_NUMBER: _ClassVar[int]
     AUTO_CONTINUE_COUNT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    ASSISTANT_MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     message_id: str
     llm_response_id: str
     auto_continue_count: int
     model: str
-    def __init__(self, message_id: _Optional[str] = ..., llm_response_id: _Optional[str] = ..., auto_continue_count: _Optional[int] = ..., model: _Optional[str] = ...) -> None: ...
+    assistant_message_id: str
+    def __init__(self, message_id: _Optional[str] = ..., llm_response_id: _Optional[str] = ..., auto_continue_count: _Optional[int] = ..., model: _Optional[str] = ..., assistant_message_id: _Optional[str] = ...) -> None: ...
 
 class TextChunk(_message.Message):
     __slots__ = ("message_id", "text")
