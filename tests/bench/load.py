@@ -75,9 +75,9 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(port: int, bearer: str) -> AsyncIterator[Client]:
-    """A connection to this machine."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
+async def connected(port: int, bearer: str, *, limit: int = 2**22) -> AsyncIterator[Client]:
+    """A connection to this machine that reads `limit` bytes ahead, or twice that."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit)
     try:
         yield Client(reader, writer, f"127.0.0.1:{port}", bearer)
     finally:
