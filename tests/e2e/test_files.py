@@ -116,14 +116,14 @@ async def test_announced_uploads_are_counted(client: httpx.AsyncClient, project:
 async def test_ssh_is_the_one_thing_that_a_local_sandbox_refuses(client: httpx.AsyncClient, project: str) -> None:
     sandbox = ok(await client.post(f"/project/{project}/sandbox/start"))["sandbox_id"]
     answer = await client.post(f"/sandboxes/{sandbox}/ssh/token", json={"expires_in_minutes": 60})
-    assert (told(answer, 409, "SSH_NOT_SUPPORTED"))["provider"] == "local"
+    assert told(answer, 409, "SSH_NOT_SUPPORTED")["provider"] == "local"
 
 
 async def test_prompt_and_message_are_one_field(client: httpx.AsyncClient) -> None:
     started = await client.post("/agent/start", data={"message": "[[say hi]]", "model_name": "mock-ai"})
     assert ok(started)["status"] == "running"
     answer = await client.post("/agent/start", data={"message": "a", "prompt": "b"})
-    assert (told(answer, 400, "INVALID_ARGUMENT"))["violations"][0]["field"] == "message"
+    assert told(answer, 400, "INVALID_ARGUMENT")["violations"][0]["field"] == "message"
 
 
 async def test_presence_takes_its_token_either_way(mesh: RunningMesh, client: httpx.AsyncClient) -> None:
