@@ -23,6 +23,7 @@ from services.threads.policy import POLICY
 from services.threads.ports import PlanLimits
 from services.threads.servicer import ThreadsInternalServicer, ThreadsRestServicer, ThreadsServicer, UseCases
 from services.threads.storage.postgres import PostgresThreads
+from services.threads.storage.search import PostgresSearch
 from services.threads.use_cases.append_messages import AddMessage, AppendMessages
 from services.threads.use_cases.check_access import CheckAccess
 from services.threads.use_cases.create_thread import CreateProjectThread, CreateThread
@@ -30,8 +31,10 @@ from services.threads.use_cases.delete_thread import DeleteProject, DeleteThread
 from services.threads.use_cases.deliver_notices import DeliverNotices
 from services.threads.use_cases.ensure_thread import EnsureThread
 from services.threads.use_cases.get_thread import GetProject, GetThread
+from services.threads.use_cases.index_threads import IndexThreads
 from services.threads.use_cases.list_messages import ListMessages, LoadContext
 from services.threads.use_cases.list_threads import ListThreads
+from services.threads.use_cases.search_threads import SearchThreads
 from services.threads.use_cases.update_thread import UpdateThread
 
 MIGRATIONS = "services.threads.storage.migrations"
@@ -47,9 +50,11 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         BillingInternalStub(channels.open("billing", idempotent=IDEMPOTENT)), clock, settings.mesh_plan_cache_s
     )
     notices = DeliverNotices(store, _neighbours(channels), settings.mesh_notice_poll_s)
-    use = _use_cases(store, plans, notices)
+    search = PostgresSearch(database)
+    use = _use_cases(store, search, plans, notices)
     tasks = await stack.enter_async_context(Supervisor())
     tasks.start("notices", notices.run)
+    tasks.start("search", IndexThreads(search, settings.mesh_search_poll_s).run)
     server = Server(settings, POLICY)
     rpc.add_ThreadsServicer_to_server(ThreadsServicer(use), server)
     rpc.add_ThreadsRestServicer_to_server(ThreadsRestServicer(use), server)
@@ -62,7 +67,7 @@ def _neighbours(channels: Channels) -> RpcNeighbours:
     return RpcNeighbours(AgentInternalStub(channels.open("agent")), SandboxInternalStub(channels.open("sandbox")))
 
 
-def _use_cases(store: PostgresThreads, plans: PlanLimits, notices: DeliverNotices) -> UseCases:
+def _use_cases(store: PostgresThreads, search: PostgresSearch, plans: PlanLimits, notices: DeliverNotices) -> UseCases:
     ids = RandomIds()
     ensure = EnsureThread(store, plans, ids)
     return UseCases(
@@ -72,6 +77,7 @@ def _use_cases(store: PostgresThreads, plans: PlanLimits, notices: DeliverNotice
         get_thread=GetThread(store),
         get_project=GetProject(store),
         list_threads=ListThreads(store, SystemClock()),
+        search_threads=SearchThreads(search),
         update_thread=UpdateThread(store),
         delete_thread=DeleteThread(store, notices),
         delete_project=DeleteProject(store, store, notices),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,6 +16,7 @@ from mesh.threads.v1 import threads_pb2 as pb
 
 from services.kit.errors import InvalidArgument
 from services.threads.domain import Access, Draft, Message, MessagePage, Project, Thread, ThreadKey, ThreadPage
+from services.threads.use_cases.search_threads import Found
 
 _ACCESS = {
     Access.NONE: pb.ACCESS_NONE,
@@ -116,6 +118,25 @@ def decode_thread_key(token: str) -> ThreadKey | None:
         return ThreadKey(datetime.fromisoformat(created_at), str(uuid.UUID(thread_id)))
     except ValueError:
         raise _foreign_token() from None
+
+
+def encode_found(found: Sequence[Found], total: int) -> pb.SearchThreadsResponse:
+    return pb.SearchThreadsResponse(results=map(_hit, found), total=total, configured=True)
+
+
+def _hit(found: Found) -> pb.ThreadHit:
+    thread = found.hit.thread
+    return pb.ThreadHit(
+        thread_id=thread.thread_id,
+        project_id=thread.project.project_id,
+        name=thread.project.name,
+        icon_name=thread.project.icon_name,
+        message_id=found.hit.message_id,
+        snippet=found.snippet,
+        score=found.hit.score,
+        created_at=_timestamp(thread.created_at),
+        updated_at=_timestamp(thread.updated_at),
+    )
 
 
 def encode_message_page(page: MessagePage) -> pb.ListMessagesResponse:

@@ -21,5 +21,8 @@ class Settings(MeshSettings):
     mesh_plan_cache_s: float = 30.0
     """Seconds for which a plan's limits are believed; lower notices a new plan sooner and asks billing more often."""
 
+    mesh_search_poll_s: float = 1.0
+    """Seconds between looks for messages that can not be found yet: how far the search is behind what is written."""
+
     mesh_notice_poll_s: float = 5.0
     """Seconds between looks for notices of deletions that other processes left; own ones are delivered at once."""

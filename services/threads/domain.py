@@ -155,6 +155,33 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchText:
+    """What is searched at one place of a thread: a message's content, or, at position 0, the project's name."""
+
+    position: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDue:
+    """A thread whose texts up to `searched` are known to the search; what is behind is not yet."""
+
+    thread_id: str
+    searched: int
+    claimed_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A thread that was found: `content_json` is that of the message that fits best, None where the name does."""
+
+    thread: Thread
+    message_id: str | None
+    content_json: str | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that another service must be told about a deletion. `target` is `agent` (stop the runs of
     `thread_ids`) or `sandbox` (delete the sandbox of `project_id`)."""

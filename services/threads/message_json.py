@@ -38,7 +38,7 @@ def _shown(draft: Draft, path: str) -> Draft:
         raise InvalidArgument.of(f"{path}.metadata_json", "must be a JSON object")
     if draft.type != "assistant" or "text_content" in metadata:
         return draft
-    metadata["text_content"] = _text(content)
+    metadata["text_content"] = text_of(content)
     return replace(draft, metadata_json=orjson.dumps(metadata).decode())
 
 
@@ -51,7 +51,7 @@ def _parse(text: str, path: str) -> Any:
         raise InvalidArgument.of(path, f"is not JSON at character {wrong.pos}") from None
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
     """The text of a message in the model's format: a string, or the text parts of a list."""
     said = content.get("content") if isinstance(content, dict) else content
     if isinstance(said, str):

@@ -19,6 +19,7 @@ POLICY = PolicyTable(
             "ListThreads": _READ,
             "UpdateThread": _REPEATABLE_WRITE,
             "DeleteThread": _REPEATABLE_WRITE,
+            "SearchThreads": _READ,
             "ListMessages": _SHARED_READ,
             "AddMessage": _WRITE,
             "GetProject": _SHARED_READ,

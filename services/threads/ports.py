@@ -14,6 +14,9 @@ from services.threads.domain import (
     MessagePage,
     Notice,
     Project,
+    SearchDue,
+    SearchHit,
+    SearchText,
     Standing,
     Thread,
     ThreadKey,
@@ -90,6 +93,22 @@ class MessageStore(Protocol):
     async def context(self, thread_id: str, account_id: str, turn: int, size: int) -> Sequence[Message] | None:
         """The newest `size` rows shown to a model up to this turn, oldest first; None where the account has no such
         thread."""
+
+
+class SearchStore(Protocol):
+    """What the search knows. Texts come as words, folded, with a space between two."""
+
+    async def claim(self, size: int) -> Sequence[SearchDue]:
+        """Threads that have something new, which are then nobody else's for a while."""
+
+    async def unsearched(self, due: SearchDue, size: int) -> tuple[Sequence[tuple[int, str]], str]:
+        """Positions and contents (JSON) of the next messages of people and models, and the project's name."""
+
+    async def write(self, due: SearchDue, texts: Sequence[SearchText], searched: int, *, done: bool) -> None:
+        """Stores words by position, where the thread is still alive. `done`: it is not due until it changes again."""
+
+    async def find(self, account_id: str, wanted: str, limit: int) -> tuple[Sequence[SearchHit], int]:
+        """The account's live threads that fit a tsquery, best first, and how many fit."""
 
 
 class NoticeStore(Protocol):

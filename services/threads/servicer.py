@@ -21,9 +21,11 @@ from services.threads.use_cases.ensure_thread import EnsureThread
 from services.threads.use_cases.get_thread import GetProject, GetThread
 from services.threads.use_cases.list_messages import ListMessages, LoadContext
 from services.threads.use_cases.list_threads import ListThreads
+from services.threads.use_cases.search_threads import SearchThreads
 from services.threads.use_cases.update_thread import UpdateThread
 
 _PAGE = 100
+_RESULTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class UseCases:
     get_thread: GetThread
     get_project: GetProject
     list_threads: ListThreads
+    search_threads: SearchThreads
     update_thread: UpdateThread
     delete_thread: DeleteThread
     delete_project: DeleteProject
@@ -78,6 +81,10 @@ class ThreadsServicer(rpc.ThreadsServicer):
         project_id = codec.decode_id(request.project_id) or None
         page = await self._use.list_threads.after(_account(), project_id, before, request.page_size or _PAGE)
         return codec.encode_thread_page(page)
+
+    async def SearchThreads(self, request: pb.SearchThreadsRequest, _context: Any) -> pb.SearchThreadsResponse:
+        found, total = await self._use.search_threads(_account(), request.q, request.limit or _RESULTS)
+        return codec.encode_found(found, total)
 
     async def UpdateThread(self, request: pb.UpdateThreadRequest, _context: Any) -> pb.UpdateThreadResponse:
         title = codec.decode_name(request.title, "title") if request.HasField("title") else None

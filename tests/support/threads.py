@@ -122,6 +122,7 @@ async def running_threads(
             "database_url": database_url,
             "mesh_plan_cache_s": 0.0,
             "mesh_notice_poll_s": 0.05,
+            "mesh_search_poll_s": 0.05,
             "mesh_billing_url": await fake("billing", billing_pb2_grpc.add_BillingInternalServicer_to_server, _Billing),
             "mesh_agent_url": await fake("agent", runs_pb2_grpc.add_AgentInternalServicer_to_server, _Agent),
             "mesh_sandbox_url": await fake("sandbox", sandbox_pb2_grpc.add_SandboxInternalServicer_to_server, _Sandbox),

@@ -79,14 +79,14 @@ class PostgresThreads:
 
     async def thread(self, thread_id: str) -> Thread | None:
         row = await self._database.fetchrow(sql.THREAD, thread_id)
-        return None if row is None else _thread(row)
+        return None if row is None else decode_thread(row)
 
     async def page(self, account_id: str, project_id: str | None, before: ThreadKey | None, size: int) -> ThreadPage:
         key = before or _NEWEST
         statement = sql.PAGE_OF_PROJECT if project_id else sql.PAGE_OF_ACCOUNT
         whose = project_id or account_id
         rows = await self._database.fetch(statement, whose, key.created_at, key.thread_id, size + 1)
-        threads = tuple(_thread(row) for row in rows if row["thread_id"] is not None)
+        threads = tuple(decode_thread(row) for row in rows if row["thread_id"] is not None)
         more = len(threads) > size
         last = threads[size - 1] if more else None
         following = ThreadKey(last.created_at, last.thread_id) if last else None
@@ -99,7 +99,7 @@ class PostgresThreads:
 
     async def update(self, thread_id: str, account_id: str, name: str | None, is_public: bool | None) -> Thread | None:
         row = await self._database.fetchrow(sql.UPDATE, thread_id, account_id, name, is_public)
-        return None if row is None else _thread(row)
+        return None if row is None else decode_thread(row)
 
     async def delete_thread(self, thread_id: str, account_id: str) -> Deleted | None:
         return await self._bury(sql.LOCK_PROJECT_OF_THREAD, thread_id, account_id, thread_id)
@@ -120,7 +120,9 @@ class PostgresThreads:
             rows = await connection.fetch(sql.BURY, project_id, account_id, thread_id)
             if thread_id is not None and not rows:
                 return None
-            await connection.execute(sql.DROP_MESSAGES, [row["thread_id"] for row in rows])
+            gone = [row["thread_id"] for row in rows]
+            await connection.execute(sql.DROP_MESSAGES, gone)
+            await connection.execute(sql.DROP_SEARCH, gone)
         return Deleted(threads=len(rows))
 
     # Messages
@@ -229,7 +231,7 @@ def _project(row: Record, created_at: object, updated_at: object) -> Project:
     )
 
 
-def _thread(row: Record) -> Thread:
+def decode_thread(row: Record) -> Thread:
     return Thread(
         thread_id=str(row["thread_id"]),
         account_id=str(row["account_id"]),

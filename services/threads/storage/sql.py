@@ -50,6 +50,8 @@ WITH existing AS (
     INSERT INTO threads (thread_id, project_id, account_id)
     SELECT $1, $2, $3 FROM counted
     RETURNING thread_id
+), to_be_searched AS (
+    INSERT INTO search_state (thread_id, due_at) SELECT thread_id, now() FROM new_thread
 )
 SELECT e.project_id, e.account_id, e.alive,
        w.account_id AS wanted_account, w.alive AS wanted_alive,
@@ -114,15 +116,23 @@ ORDER BY place
 
 # $1 thread, $2 account, $3 name or null, $4 visibility or null.
 UPDATE = """
-UPDATE projects p
-SET name = coalesce($3, p.name), is_public = coalesce($4, p.is_public), updated_at = now()
-FROM threads t
-WHERE t.thread_id = $1 AND t.account_id = $2 AND t.project_id = p.project_id
-  AND t.deleted_at IS NULL AND p.deleted_at IS NULL
-RETURNING
-    t.thread_id, t.account_id, t.metadata, t.message_count, t.created_at, t.updated_at,
-    p.project_id, p.name, p.description, p.icon_name, p.is_public,
-    p.created_at AS project_created_at, p.updated_at AS project_updated_at
+WITH changed AS (
+    UPDATE projects p
+    SET name = coalesce($3, p.name), is_public = coalesce($4, p.is_public), updated_at = now()
+    FROM threads t
+    WHERE t.thread_id = $1 AND t.account_id = $2 AND t.project_id = p.project_id
+      AND t.deleted_at IS NULL AND p.deleted_at IS NULL
+    RETURNING
+        t.thread_id, t.account_id, t.metadata, t.message_count, t.created_at, t.updated_at,
+        p.project_id, p.name, p.description, p.icon_name, p.is_public,
+        p.created_at AS project_created_at, p.updated_at AS project_updated_at
+), to_be_searched AS (
+    INSERT INTO search_state (thread_id, due_at)
+    SELECT t.thread_id, now() FROM threads t JOIN changed USING (project_id)
+    WHERE t.deleted_at IS NULL AND $3::text IS NOT NULL
+    ON CONFLICT (thread_id) DO UPDATE SET due_at = excluded.due_at
+)
+SELECT * FROM changed
 """
 
 # Deleting locks the project first, whatever is deleted, so that two deletions cannot wait for each other.
@@ -204,6 +214,10 @@ WITH incoming AS (
            f.type, f.is_llm_message, f.content::json, f.metadata::json, f.agent_id, f.agent_version_id, f.run_id
     FROM fresh f, moved
     RETURNING message_id
+), to_be_searched AS (
+    INSERT INTO search_state (thread_id, due_at)
+    SELECT $1, now() FROM moved WHERE EXISTS (SELECT FROM fresh WHERE type IN ('user', 'assistant'))
+    ON CONFLICT (thread_id) DO UPDATE SET due_at = excluded.due_at
 )
 SELECT t.account_id = $2 AS is_owner,
        t.deleted_at IS NULL AND p.deleted_at IS NULL AS alive,
@@ -253,6 +267,11 @@ LEFT JOIN LATERAL (
     LIMIT $4
 ) m ON true
 WHERE t.thread_id = $1 AND t.account_id = $2
+"""
+
+DROP_SEARCH = """
+WITH forgotten AS (DELETE FROM search_state WHERE thread_id = ANY($1::uuid[]))
+DELETE FROM search_rows WHERE thread_id = ANY($1::uuid[])
 """
 
 CLAIM_NOTICES = """

@@ -146,6 +146,46 @@ class ListThreadsResponse(_message.Message):
     total: int
     def __init__(self, threads: _Optional[_Iterable[_Union[Thread, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total: _Optional[int] = ...) -> None: ...
 
+class SearchThreadsRequest(_message.Message):
+    __slots__ = ("q", "limit")
+    Q_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    q: str
+    limit: int
+    def __init__(self, q: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class SearchThreadsResponse(_message.Message):
+    __slots__ = ("results", "total", "configured")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURED_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[ThreadHit]
+    total: int
+    configured: bool
+    def __init__(self, results: _Optional[_Iterable[_Union[ThreadHit, _Mapping]]] = ..., total: _Optional[int] = ..., configured: _Optional[bool] = ...) -> None: ...
+
+class ThreadHit(_message.Message):
+    __slots__ = ("thread_id", "project_id", "name", "icon_name", "message_id", "snippet", "score", "created_at", "updated_at")
+    THREAD_ID_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ICON_NAME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    SNIPPET_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    thread_id: str
+    project_id: str
+    name: str
+    icon_name: str
+    message_id: str
+    snippet: str
+    score: float
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    def __init__(self, thread_id: _Optional[str] = ..., project_id: _Optional[str] = ..., name: _Optional[str] = ..., icon_name: _Optional[str] = ..., message_id: _Optional[str] = ..., snippet: _Optional[str] = ..., score: _Optional[float] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class UpdateThreadRequest(_message.Message):
     __slots__ = ("thread_id", "title", "is_public")
     THREAD_ID_FIELD_NUMBER: _ClassVar[int]

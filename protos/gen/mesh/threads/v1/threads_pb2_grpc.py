@@ -51,6 +51,11 @@ class ThreadsStub:
                 request_serializer=mesh_dot_threads_dot_v1_dot_threads__pb2.ListThreadsRequest.SerializeToString,
                 response_deserializer=mesh_dot_threads_dot_v1_dot_threads__pb2.ListThreadsResponse.FromString,
                 _registered_method=True)
+        self.SearchThreads = channel.unary_unary(
+                '/mesh.threads.v1.Threads/SearchThreads',
+                request_serializer=mesh_dot_threads_dot_v1_dot_threads__pb2.SearchThreadsRequest.SerializeToString,
+                response_deserializer=mesh_dot_threads_dot_v1_dot_threads__pb2.SearchThreadsResponse.FromString,
+                _registered_method=True)
         self.UpdateThread = channel.unary_unary(
                 '/mesh.threads.v1.Threads/UpdateThread',
                 request_serializer=mesh_dot_threads_dot_v1_dot_threads__pb2.UpdateThreadRequest.SerializeToString,
@@ -110,6 +115,15 @@ class ThreadsServicer:
 
     def ListThreads(self, request, context):
         """The caller's threads, newest first. Owner. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchThreads(self, request, context):
+        """The caller's threads whose name, or one of whose messages, holds all the words; the last word may be a beginning.
+        Best first. Words are letters and digits, without case and accents; nothing else means anything. What was written
+        is found within seconds. Owner. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,6 +201,11 @@ def add_ThreadsServicer_to_server(servicer, server):
                     servicer.ListThreads,
                     request_deserializer=mesh_dot_threads_dot_v1_dot_threads__pb2.ListThreadsRequest.FromString,
                     response_serializer=mesh_dot_threads_dot_v1_dot_threads__pb2.ListThreadsResponse.SerializeToString,
+            ),
+            'SearchThreads': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchThreads,
+                    request_deserializer=mesh_dot_threads_dot_v1_dot_threads__pb2.SearchThreadsRequest.FromString,
+                    response_serializer=mesh_dot_threads_dot_v1_dot_threads__pb2.SearchThreadsResponse.SerializeToString,
             ),
             'UpdateThread': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateThread,
@@ -306,6 +325,33 @@ class Threads:
             '/mesh.threads.v1.Threads/ListThreads',
             mesh_dot_threads_dot_v1_dot_threads__pb2.ListThreadsRequest.SerializeToString,
             mesh_dot_threads_dot_v1_dot_threads__pb2.ListThreadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchThreads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.threads.v1.Threads/SearchThreads',
+            mesh_dot_threads_dot_v1_dot_threads__pb2.SearchThreadsRequest.SerializeToString,
+            mesh_dot_threads_dot_v1_dot_threads__pb2.SearchThreadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

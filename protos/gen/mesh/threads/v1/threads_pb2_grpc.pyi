@@ -48,6 +48,11 @@ class ThreadsStub:
     """
     ListThreads: _grpc.UnaryUnaryMultiCallable[_threads_pb2.ListThreadsRequest, _threads_pb2.ListThreadsResponse]
     """The caller's threads, newest first. Owner. Idempotent."""
+    SearchThreads: _grpc.UnaryUnaryMultiCallable[_threads_pb2.SearchThreadsRequest, _threads_pb2.SearchThreadsResponse]
+    """The caller's threads whose name, or one of whose messages, holds all the words; the last word may be a beginning.
+    Best first. Words are letters and digits, without case and accents; nothing else means anything. What was written
+    is found within seconds. Owner. Idempotent.
+    """
     UpdateThread: _grpc.UnaryUnaryMultiCallable[_threads_pb2.UpdateThreadRequest, _threads_pb2.UpdateThreadResponse]
     """Renames a thread's project and sets its visibility. Owner. Idempotent.
     Fails with THREAD_NOT_FOUND, READ_ONLY_PROJECT.
@@ -90,6 +95,11 @@ class ThreadsAsyncStub(ThreadsStub):
     """
     ListThreads: _aio.UnaryUnaryMultiCallable[_threads_pb2.ListThreadsRequest, _threads_pb2.ListThreadsResponse]  # type: ignore[assignment]
     """The caller's threads, newest first. Owner. Idempotent."""
+    SearchThreads: _aio.UnaryUnaryMultiCallable[_threads_pb2.SearchThreadsRequest, _threads_pb2.SearchThreadsResponse]  # type: ignore[assignment]
+    """The caller's threads whose name, or one of whose messages, holds all the words; the last word may be a beginning.
+    Best first. Words are letters and digits, without case and accents; nothing else means anything. What was written
+    is found within seconds. Owner. Idempotent.
+    """
     UpdateThread: _aio.UnaryUnaryMultiCallable[_threads_pb2.UpdateThreadRequest, _threads_pb2.UpdateThreadResponse]  # type: ignore[assignment]
     """Renames a thread's project and sets its visibility. Owner. Idempotent.
     Fails with THREAD_NOT_FOUND, READ_ONLY_PROJECT.
@@ -147,6 +157,17 @@ class ThreadsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_threads_pb2.ListThreadsResponse, _abc.Awaitable[_threads_pb2.ListThreadsResponse]]:
         """The caller's threads, newest first. Owner. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def SearchThreads(
+        self,
+        request: _threads_pb2.SearchThreadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_threads_pb2.SearchThreadsResponse, _abc.Awaitable[_threads_pb2.SearchThreadsResponse]]:
+        """The caller's threads whose name, or one of whose messages, holds all the words; the last word may be a beginning.
+        Best first. Words are letters and digits, without case and accents; nothing else means anything. What was written
+        is found within seconds. Owner. Idempotent.
+        """
 
     @_abc_1.abstractmethod
     def UpdateThread(
