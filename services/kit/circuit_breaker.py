@@ -129,6 +129,7 @@ class CircuitBreaker:
         is_probe = self._state is CircuitState.HALF_OPEN
         if self._state is CircuitState.OPEN or (is_probe and self._probes >= self._settings.successes):
             self.stats.rejected_calls += 1
+            breaker_metrics().rejected(self.name)
             raise CircuitOpen(retry_after_s=max(1.0, self.retry_after_s), params={"dependency": self.name})
         self.stats.total_calls += 1
         return is_probe

@@ -67,11 +67,16 @@ class BreakerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._open = Gauge("mesh_circuit_open", "1 where a breaker is not closed", ["dependency"], registry=registry)
         self._turns = Counter("mesh_circuit_turns", "Changes of state", ["dependency", "state"], registry=registry)
+        self._rejected = Counter("mesh_circuit_rejected", "Calls that were not sent", ["dependency"], registry=registry)
 
     def turned(self, dependency: str, state: str) -> None:
         """A breaker changed its state."""
         self._open.labels(dependency).set(state != "closed")
         self._turns.labels(dependency, state).inc()
+
+    def rejected(self, dependency: str) -> None:
+        """A call was not sent."""
+        self._rejected.labels(dependency).inc()
 
 
 @cache

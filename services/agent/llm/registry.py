@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from services.agent.llm.errors import ErrorType, ModelUnavailableError
+from services.agent.llm.guarded import GuardedModel, is_down
 from services.agent.llm.mock_ai import MockAi
 from services.agent.llm.openai_compatible import OpenAiCompatible
 from services.agent.llm.port import ModelPort
+from services.kit.circuit_breaker import CircuitBreaker
+from services.kit.clock import Clock, SystemClock
 
 MOCK = "mock-ai"
 OPENAI_BASE = "https://api.openai.com/v1"
@@ -92,11 +95,15 @@ class ModelRegistry:
         *,
         mock: Callable[[], ModelPort] = MockAi,
         compatible: Callable[[str, str | None], ModelPort] = OpenAiCompatible,
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._mock = mock
         self._compatible = compatible
         self._ports: dict[str, ModelPort] = {}
+        self._clock = clock or SystemClock()
+        self.breakers: dict[str, CircuitBreaker] = {}
+        """One for each provider that was asked, by its name."""
 
     @property
     def default(self) -> str:
@@ -173,8 +180,14 @@ class ModelRegistry:
 
     def _port(self, provider: str) -> ModelPort:
         if provider not in self._ports:
-            self._ports[provider] = self._make(provider)
+            self._ports[provider] = self._guarded(provider, self._make(provider))
         return self._ports[provider]
+
+    def _guarded(self, provider: str, port: ModelPort) -> ModelPort:
+        if provider == MOCK:
+            return port
+        breaker = self.breakers[provider] = CircuitBreaker(provider, self._clock, is_down)
+        return GuardedModel(port, breaker)
 
     def _make(self, provider: str) -> ModelPort:
         settings = self._settings

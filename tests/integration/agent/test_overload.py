@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mesh.agent.v1.runs_pb2 import GetRunStatusRequest
+from mesh.agent.v1.runs_pb2 import GetRunStatusRequest, StartRunRequest, StopRunRequest
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
+from prometheus_client import REGISTRY
 
 from services.agent.errors import QueueFull
 from services.kit.errors import MeshError, RateLimited
+from tests.fakes.llm.server import FakeLlm, serving
 from tests.integration.agent.watching import refusal, start, watch, watch_until
 
 
@@ -56,3 +58,23 @@ async def test_a_worker_without_memory_takes_one_run_at_a_time(make_agent: Any, 
     neighbours[0].tools.gate.set()
     for run in runs:
         assert (await watch(stub, run.agent_run_id))[-1].run_ended.status == "completed"
+
+
+async def test_runs_leave_a_provider_alone_that_failed_five_times(make_agent: Any) -> None:
+    """Four runs that would ask three times each. Who is refused by the breaker waits for as long as that says."""
+    before = rejected("openai")
+    async with serving(FakeLlm()) as llm:
+        stub = (await make_agent(openai_api_base=llm.url)).stub(AgentRunsStub, "user")
+        request = StartRunRequest(prompt="[[fail 503]]", model_name="openai/plain")
+        runs = [await stub.StartRun(request) for _ in range(4)]
+        while rejected("openai") < before + len(runs):
+            await asyncio.sleep(0.02)
+        assert 5 <= len(llm.log.calls()) <= 8
+        for run in runs:
+            await stub.StopRun(StopRunRequest(agent_run_id=run.agent_run_id))
+            assert (await watch(stub, run.agent_run_id))[-1].HasField("run_ended")
+
+
+def rejected(dependency: str) -> float:
+    """Calls that a breaker of this process did not send."""
+    return REGISTRY.get_sample_value("mesh_circuit_rejected_total", {"dependency": dependency}) or 0.0
