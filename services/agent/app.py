@@ -214,6 +214,7 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
         StartSettings(
             settings.mesh_max_steps,
             settings.mesh_run_timeout_s,
+            settings.mesh_on_conflict,
             owner=inline.owner if inline else None,
             lease_s=settings.mesh_lease_ttl_s,
         ),

@@ -72,6 +72,10 @@ class QueueFull(RateLimited):
     reason = "QUEUE_FULL"
 
 
+class ThreadBusy(Conflict):
+    reason = "THREAD_BUSY"
+
+
 class UnknownModel(InvalidArgument):
     reason = "UNKNOWN_MODEL"
 

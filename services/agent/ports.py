@@ -11,7 +11,7 @@ from uuid import UUID
 from services.agent.domain.agents import Agent, AgentFilter, AgentKey
 from services.agent.domain.events import RunEvent
 from services.agent.domain.journal import CallRecord, Journal, OwedRow, StepRecord
-from services.agent.domain.run import Claim, Ending, Price, Run, RunSpec, StopReason
+from services.agent.domain.run import Claim, Ending, OnConflict, Price, Run, RunSpec, StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Admission:
     """The run that already has the idempotency key."""
     running_thread_ids: tuple[UUID, ...]
     queued_in_thread: int
+    busy_with: UUID | None
+    """The thread's active run, else the next to be."""
     next_turn: int
     agent: ChosenAgent | None
     """The one asked for, else the account's default; None: there is none."""
@@ -64,9 +66,18 @@ class NewRun:
     ack: bytes
     message: bytes
     """The user's message, as it is owed to threads."""
+    on_conflict: OnConflict = "enqueue"
     claimed_by: str | None = None
     """The process that admits it executes it (role `all`); None: any worker."""
     lease_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A run that was admitted, and the active one of its thread that was asked to stop for it."""
+
+    run: Run
+    interrupted: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +150,9 @@ class RunStore(Protocol):
     ) -> Admission:
         """What decides about a start."""
 
-    async def admit(self, run: NewRun) -> Run | None:
-        """Writes run, ack and the user's message in one statement; None: lost a race for the key or the turn."""
+    async def admit(self, run: NewRun) -> Admitted | None:
+        """Writes run, ack and the user's message in one statement, and asks whom it interrupts to stop; None: lost a
+        race for the key, the turn, the last place in the queue, or (`reject`) the thread."""
 
     async def get(self, run_id: UUID) -> Run | None:
         """One run."""
@@ -296,6 +308,8 @@ class Authorization:
 
     held: int
     price: Price
+    ended: bool
+    """An answer of before: what was held then was given back."""
 
 
 class Billing(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import grpc
@@ -17,7 +17,7 @@ from services.agent.codec.runs import (
     encode_stats,
     encode_summary,
 )
-from services.agent.domain.run import rest_status
+from services.agent.domain.run import OnConflict, rest_status
 from services.agent.llm.registry import ModelRegistry
 from services.agent.ports import RunStore
 from services.agent.use_cases.list_runs import ListRuns
@@ -152,4 +152,5 @@ def decode_start(account_id: UUID, request: runs_pb2.StartRunRequest) -> Start:
         memory_enabled=request.memory_enabled if request.HasField("memory_enabled") else None,
         idempotency_key=request.idempotency_key or None,
         max_steps=request.max_steps or None,
+        on_conflict=cast("OnConflict | None", request.on_conflict or None),  # validated
     )

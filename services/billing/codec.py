@@ -72,7 +72,9 @@ def encode_price(price: Price) -> pb.Price:
 
 
 def encode_authorized(run: AuthorizedRun) -> pb.AuthorizeRunResponse:
-    return pb.AuthorizeRunResponse(hold_id=run.hold_id, held_microcredits=run.held, price=encode_price(run.price))
+    return pb.AuthorizeRunResponse(
+        hold_id=run.hold_id, held_microcredits=run.held, price=encode_price(run.price), ended=run.ended
+    )
 
 
 def encode_limits(plan: Plan) -> pb.PlanLimits:

@@ -27,11 +27,13 @@ class HoldAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PlacedHold:
-    """A block placed before: its size, its body's fingerprint and the price version it was pinned to."""
+    """A block placed before: its size, its body's fingerprint, the price version it was pinned to, and whether it has
+    not ended."""
 
     held: int
     digest: str
     price_version: str | None
+    is_open: bool
 
 
 class Accounts(Protocol):

@@ -15,7 +15,7 @@ from mesh.threads.v1 import threads_pb2, threads_pb2_grpc
 from mesh.tools.v1 import tools_pb2, tools_pb2_grpc
 
 from services.kit.context import current_caller
-from services.kit.errors import Conflict, NotFound, Unavailable
+from services.kit.errors import NotFound, Unavailable
 
 
 class ThreadNotFound(NotFound):
@@ -113,14 +113,13 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
         self._here()
         if self.refuse:
             raise self.refuse
-        if request.run_id in self.released:
-            raise Conflict("The run's hold has ended", reason="HOLD_ENDED", domain="mesh.billing")
         assert self.held.setdefault(request.run_id, request.thread_id) == request.thread_id
         if self.holding:
             await self.holding(request.run_id)
         return billing_pb2.AuthorizeRunResponse(
             hold_id=f"hold:{request.run_id}:0",
             held_microcredits=self.block,
+            ended=request.run_id in self.released,
             price=billing_pb2.Price(
                 price_version="v1", input_microcredits_per_mtok=10**6, output_microcredits_per_mtok=10**6
             ),

@@ -46,6 +46,7 @@ class BillingClient:
         price = reply.price
         return Authorization(
             held=reply.held_microcredits,
+            ended=reply.ended,
             price=Price(
                 version=price.price_version,
                 input_rate=price.input_microcredits_per_mtok,

@@ -9,8 +9,12 @@ from uuid import UUID
 
 Status = Literal["queued", "running", "waiting", "completed", "stopped", "failed"]
 
-StopReason = Literal["user", "deleted", "undeliverable"]
-"""Who asked a run to stop: a person, the deletion of its thread, a neighbour that refused its rows for good."""
+StopReason = Literal["user", "deleted", "interrupted", "undeliverable"]
+"""Who asked a run to stop: a person, the deletion of its thread, a later message, a neighbour that refused its rows for
+good."""
+OnConflict = Literal["enqueue", "reject", "interrupt"]
+"""What a start does where its thread has a run that has not ended: waits behind it, is refused, or has the active one
+stopped and waits."""
 
 ACTIVE: Final = frozenset({"queued", "running", "waiting"})
 QUEUE_LIMIT: Final = 10

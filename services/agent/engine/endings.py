@@ -12,16 +12,24 @@ from services.kit.errors import MeshError, PaymentRequired
 
 STOPPED: Final = Ending("stopped", "user", "Agent run stopped")
 DELETED: Final = Ending("stopped", "deleted", "Agent run stopped: its thread was deleted")
+INTERRUPTED: Final = Ending("stopped", "interrupted", "Agent run stopped for a later message")
 UNDELIVERABLE: Final = Ending(
     "failed", "undeliverable", "A part of the run could not be stored; it was kept for an operator", "INTERNAL_ERROR"
 )
 DEADLINE: Final = Ending("failed", "deadline", "The run took longer than a run may take", "LLM_TIMEOUT")
 POISON: Final = Ending("failed", "poison", "The run was given up: its workers kept failing on it", "INTERNAL_ERROR")
 
+_OF_REASON: Final[dict[Reason, Ending]] = {
+    "deadline": DEADLINE,
+    "deleted": DELETED,
+    "interrupted": INTERRUPTED,
+    "undeliverable": UNDELIVERABLE,
+}
+
 
 def of_interrupt(reason: Reason) -> Ending:
     """For a run that was cut short."""
-    return {"deadline": DEADLINE, "deleted": DELETED, "undeliverable": UNDELIVERABLE}.get(reason, STOPPED)
+    return _OF_REASON.get(reason, STOPPED)
 
 
 def of_model_error(error: ModelError) -> tuple[Ending, RunError]:

@@ -10,16 +10,27 @@ from typing import Final
 from uuid import UUID, uuid5
 
 import orjson
+import structlog
 
-from services.agent.domain.run import ALL_TOOLS, QUEUE_LIMIT, Run, RunSpec
-from services.agent.errors import AgentNotFound, IdempotencyConflict, ModelNotConfigured, ThreadQueueFull, UnknownModel
+from services.agent.codec.rows import encode_charges
+from services.agent.domain.run import ALL_TOOLS, QUEUE_LIMIT, OnConflict, Run, RunSpec
+from services.agent.errors import (
+    AgentNotFound,
+    IdempotencyConflict,
+    ModelNotConfigured,
+    ThreadBusy,
+    ThreadQueueFull,
+    UnknownModel,
+)
 from services.agent.llm.errors import ModelUnavailableError
 from services.agent.llm.registry import ModelRegistry
 from services.agent.ports import Admission, Billing, ChosenAgent, Hints, NewRun, RunStore, ThreadRef, Threads, Tools
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.opening import Opening
 from services.agent.use_cases.queue_gauge import QueueGauge
-from services.kit.errors import Aborted
+from services.kit.errors import Aborted, MeshError
+
+log = structlog.get_logger()
 
 ATTEMPTS: Final = 5
 """Tries to get the next turn of a thread that others want too."""
@@ -42,6 +53,7 @@ class Start:
     memory_enabled: bool | None = None
     idempotency_key: str | None = None
     max_steps: int | None = None
+    on_conflict: OnConflict | None = None
 
     @property
     def key(self) -> str | None:
@@ -55,6 +67,8 @@ class Start:
         """Of all that a retry must repeat."""
         ids = [self.thread_id, self.project_id, self.agent_id]
         body = [self.prompt, *ids, self.model_name, self.mode, self.memory_enabled, self.max_steps]
+        if self.on_conflict:
+            body.append(self.on_conflict)
         return hashlib.sha256(orjson.dumps(body, default=str)).digest()
 
 
@@ -64,8 +78,23 @@ class StartSettings:
 
     max_steps: int
     timeout_s: float
+    on_conflict: OnConflict = "enqueue"
     owner: str | None = None
     lease_s: float = 0.0
+
+
+class Attempt:
+    """A start on its way: the id that its run would have, and whether credits are held under it."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self.run_id = run_id
+        self.generation = 0
+        self.holds = False
+
+    def next(self, run_id: UUID) -> None:
+        """The hold under the id before was given back by an earlier try with the same key."""
+        self.run_id = run_id
+        self.generation += 1
 
 
 class StartRun:
@@ -103,43 +132,92 @@ class StartRun:
 
     async def __call__(self, start: Start) -> Run:
         self._queue.admit()
-        run_id = uuid5(NAMESPACE, f"{start.account_id}:{start.key}") if start.key else self._new_id()
-        thread_id = start.thread_id or (uuid5(run_id, "thread") if start.key else self._new_id())
+        attempt = Attempt(self._run_id(start, 0))
+        thread_id = start.thread_id or (uuid5(attempt.run_id, "thread") if start.key else self._new_id())
+        try:
+            return await self._tries(start, thread_id, attempt)
+        except (Aborted, ThreadQueueFull, ThreadBusy):
+            if attempt.holds:
+                await self._give_back(start, thread_id, attempt.run_id)
+            raise
+
+    async def _tries(self, start: Start, thread_id: UUID, attempt: Attempt) -> Run:
         for _ in range(ATTEMPTS):
-            admission = await self._store.admission(start.account_id, thread_id, start.agent_id, start.key)
-            if admission.existing:
-                return self._repeated(start, admission)
-            agent = admission.agent
-            if agent is None:
-                await self._look_for_agent(start)
-                continue
-            model = self._resolve(start.model_name or agent.model)
-            thread = await self._threads.ensure(
-                start.account_id,
-                thread_id,
-                start.project_id,
-                start.thread_id is None or start.optimistic,
-                _title(start),
-            )
-            if admission.queued_in_thread >= QUEUE_LIMIT:
-                raise ThreadQueueFull(
-                    "Too many runs wait in this thread", params={"limit": QUEUE_LIMIT}, retry_after_s=5
-                )
-            run = await self._admit(start, run_id, model, thread, agent, admission)
+            run = await self._try(start, thread_id, attempt)
             if run is not None:
                 return run
         raise Aborted("Others start runs in this thread at the same time", retry_after_s=1)
 
+    def _run_id(self, start: Start, generation: int) -> UUID:
+        if start.key is None:
+            return self._new_id()
+        return uuid5(NAMESPACE, f"{start.account_id}:{start.key}" + (f":{generation}" if generation else ""))
+
+    async def _try(self, start: Start, thread_id: UUID, attempt: Attempt) -> Run | None:
+        """None: once more."""
+        admission = await self._store.admission(start.account_id, thread_id, start.agent_id, start.key)
+        if admission.existing:
+            return self._repeated(start, admission)
+        agent = admission.agent
+        if agent is None:
+            await self._look_for_agent(start)
+            return None
+        model = self._resolve(start.model_name or agent.model)
+        thread = await self._threads.ensure(
+            start.account_id,
+            thread_id,
+            start.project_id,
+            start.thread_id is None or start.optimistic,
+            _title(start),
+        )
+        self._check_room(start, admission)
+        return await self._admit(start, attempt, model, thread, agent, admission)
+
+    def _check_room(self, start: Start, admission: Admission) -> None:
+        if self._on_conflict(start) == "reject" and admission.busy_with:
+            raise ThreadBusy(
+                "The thread has a run that has not ended", params={"active_run_id": str(admission.busy_with)}
+            )
+        if admission.queued_in_thread >= QUEUE_LIMIT:
+            raise ThreadQueueFull("Too many runs wait in this thread", params={"limit": QUEUE_LIMIT}, retry_after_s=5)
+
+    def _on_conflict(self, start: Start) -> OnConflict:
+        return start.on_conflict or self._settings.on_conflict
+
+    async def _give_back(self, start: Start, thread_id: UUID, run_id: UUID) -> None:
+        """Ends the hold of a run that was not admitted.
+
+        Another start with the same key may have been let in by the same hold and be admitted in this moment: its
+        charges come out of the account's other credits then, as any that exceed a hold.
+        """
+        payload = encode_charges(start.account_id, run_id, thread_id, [], release=True)
+        try:
+            if await self._store.get(run_id) is None:
+                await self._billing.deliver(start.account_id, payload)
+        except MeshError as away:  # the hold ends by itself, an hour after the deadline
+            log.warning("run.hold_not_released", run_id=str(run_id), reason=away.reason)
+
     async def _admit(
-        self, start: Start, run_id: UUID, model: str, thread: ThreadRef, agent: ChosenAgent, admission: Admission
+        self,
+        start: Start,
+        attempt: Attempt,
+        model: str,
+        thread: ThreadRef,
+        agent: ChosenAgent,
+        admission: Admission,
     ) -> Run | None:
-        """Gate, hold, commit; None: lost a race for the turn or the key."""
+        """Gate, hold, commit; None: lost a race."""
         settings = self._settings
         scopes = await self._scopes(agent)
         deadline = self._now() + timedelta(seconds=settings.timeout_s)
-        granted = await self._billing.authorize(
-            start.account_id, run_id, thread.thread_id, model, admission.running_thread_ids, deadline
-        )
+        account_id, running = start.account_id, admission.running_thread_ids
+        while (
+            granted := await self._billing.authorize(
+                account_id, attempt.run_id, thread.thread_id, model, running, deadline
+            )
+        ).ended:
+            attempt.next(self._run_id(start, attempt.generation + 1))
+        attempt.holds, run_id = True, attempt.run_id
         spec = RunSpec(
             prompt=start.prompt,
             prompt_message_id=uuid5(run_id, "prompt"),
@@ -166,13 +244,17 @@ class StartRun:
             idempotency_key=start.key,
             ack=b"",
             message=b"",
+            on_conflict=self._on_conflict(start),
             claimed_by=None if thread.thread_id in admission.running_thread_ids else settings.owner,
             lease_s=settings.lease_s,
         )
-        run = await self._store.admit(self._opening.complete(new))
-        if run is not None:
-            await self._admitted(run, spec)
-        return run
+        admitted = await self._store.admit(self._opening.complete(new))
+        if admitted is None:
+            return None
+        if admitted.interrupted:
+            await self._hints.stop(admitted.interrupted, "interrupted")
+        await self._admitted(admitted.run, spec)
+        return admitted.run
 
     async def _admitted(self, run: Run, spec: RunSpec) -> None:
         if run.status == "running" and self._adopt is not None:

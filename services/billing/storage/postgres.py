@@ -14,6 +14,12 @@ from services.billing.ports import HoldAnswer, PlacedHold
 from services.billing.storage import books_sql, ledger_sql
 from services.kit.postgres import Connection, Database, Record
 
+FIND_HOLD = """
+SELECT t.amount, t.digest, t.price_version,
+       EXISTS (SELECT 1 FROM holds h WHERE h.run_id = t.run_id AND h.hold_id = t.transfer_id AND h.is_open) AS is_open
+FROM transfers t WHERE t.key = $1 AND t.kind = 'hold'
+"""
+
 
 class PostgresAccounts:
     """Accounts and roles."""
@@ -160,10 +166,8 @@ class PostgresLedger:
         )
 
     async def find_hold(self, key: str) -> PlacedHold | None:
-        row = await self._database.fetchrow(
-            "SELECT amount, digest, price_version FROM transfers WHERE key = $1 AND kind = 'hold'", key
-        )
-        return PlacedHold(row["amount"], row["digest"], row["price_version"]) if row else None
+        row = await self._database.fetchrow(FIND_HOLD, key)
+        return PlacedHold(row["amount"], row["digest"], row["price_version"], row["is_open"]) if row else None
 
     async def settle(
         self,

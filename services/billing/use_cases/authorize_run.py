@@ -7,7 +7,7 @@ refreshes the account and asks once more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.billing.domain.ledger import HOLD_GRACE, SPENDABLE_MINIMUM, HoldRequest, digest
@@ -42,11 +42,12 @@ class RunStart:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedRun:
-    """The first block, in micro-credits, and the price that the run is pinned to."""
+    """The first block, in micro-credits, and the price that the run is pinned to. `ended`: it was, once."""
 
     hold_id: str
     held: int
     price: Price
+    ended: bool = False
 
 
 class AuthorizeRun:
@@ -98,7 +99,8 @@ class AuthorizeRun:
             return None
         if placed.digest != request.digest or placed.price_version is None:
             raise IdempotencyConflict.of(request.key)
-        return await self._authorized(request, placed.held, placed.price_version)
+        authorized = await self._authorized(request, placed.held, placed.price_version)
+        return replace(authorized, ended=not placed.is_open)
 
     async def _authorized(self, request: HoldRequest, held: int, price_version: str) -> AuthorizedRun:
         prices = await self._prices.versions({price_version})

@@ -58,6 +58,7 @@ class StartOrder:
     optimistic: bool = False
     memory_enabled: bool | None = None
     mode: str | None = None
+    on_conflict: str | None = None
     idempotency_key: str | None = None
 
 

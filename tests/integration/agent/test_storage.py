@@ -43,15 +43,15 @@ class Stores:
         self.journal = PostgresJournal(database)
         self.outbox = PostgresOutbox(database)
 
-    async def admit(self, thread_id: UUID | None = None, turn: int = 1) -> Run:
+    async def admit(self, thread_id: UUID | None = None, turn: int = 1, on_conflict: Any = "enqueue") -> Run:
         """A queued run."""
         agent = ChosenAgent(uuid4(), uuid4(), None)
         new = NewRun(
             uuid4(), ACCOUNT_ID, thread_id or uuid4(), uuid4(), agent, turn, claim().spec, 60.0, b"", None, b"a", b"m"
         )
-        run = await self.runs.admit(new)
-        assert run is not None
-        return run
+        admitted = await self.runs.admit(replace(new, on_conflict=on_conflict))
+        assert admitted is not None
+        return admitted.run
 
     async def claimed(self) -> Claim:
         """A new run in its first owner's hands."""
@@ -281,3 +281,41 @@ async def test_only_old_ended_runs_that_owe_nothing_are_pruned(stores: Stores) -
         assert {row["run_id"] for row in left} == {made[name].run_id for name in ("live", "fresh", "owing")}, table
     assert await stores.value("SELECT count(*) FROM runs") == 4
     assert await stores.outbox.prune(30, 100) == 0
+
+
+async def test_an_interrupting_start_stops_the_active_run_in_the_statement_that_admits_it(stores: Stores) -> None:
+    mine = await stores.claimed()
+    await stores.admit(mine.run.thread_id, 2, "interrupt")
+    assert await stores.value("SELECT stop_reason FROM runs WHERE turn = 1") == "interrupted"
+    with pytest.raises(StopRequested, match="interrupted"):
+        await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1))
+    assert await stores.journal.finish_run(fence(mine), STOPPED, writes(2)) is True
+    (second,) = await stores.ownership.claim("w", TTL, 1, steal=False)
+    assert (second.run.turn, second.stop_reason) == (2, None)
+
+
+async def test_a_run_that_ends_as_it_is_interrupted_ends_once_and_the_next_is_free(stores: Stores) -> None:
+    for _ in range(20):
+        mine = await stores.claimed()
+        more, _ = await asyncio.gather(
+            stores.journal.finish_run(fence(mine), STOPPED, writes(1)),
+            stores.admit(mine.run.thread_id, 2, "interrupt"),
+        )
+        (second,) = await stores.ownership.claim("w", TTL, 1, steal=False)
+        assert (second.run.turn, second.stop_reason) == (2, None)
+        assert more in (True, False)
+
+
+async def test_two_interrupting_starts_at_once_stop_the_active_run_and_not_each_other(stores: Stores) -> None:
+    mine = await stores.claimed()
+    await asyncio.gather(*(stores.admit(mine.run.thread_id, turn, "interrupt") for turn in (2, 3)))
+    assert await stores.value("SELECT array_agg(turn) FROM runs WHERE stop_reason IS NOT NULL") == [1]
+
+
+async def test_of_starts_that_would_rather_be_refused_one_gets_an_idle_thread(stores: Stores) -> None:
+    thread_id = uuid4()
+    starts = await asyncio.gather(*(stores.admit(thread_id, 1, "reject") for _ in range(5)), return_exceptions=True)
+    assert sum(not isinstance(made, BaseException) for made in starts) == 1
+    with pytest.raises(AssertionError):
+        await stores.admit(thread_id, 2, "reject")
+    await stores.admit(thread_id, 2, "enqueue")

@@ -7,6 +7,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from services.billing.domain.money import MICRO
 from services.billing.domain.prices import TokenUsage
@@ -101,3 +102,29 @@ async def test_a_late_block_is_refused_once_the_run_was_released(world: World) -
     assert await extend(1) == "held"
     assert await extend(2) == "NO_OPEN_HOLD"
     assert await world.available(account) == 1000 * MICRO
+
+
+async def test_a_block_that_races_the_release_of_its_run_is_never_left_open(world: World) -> None:
+    """Whichever comes first, the run holds nothing afterwards, and what came too late is told so."""
+    account, chance = await world.wallet(1000, 1000), random.Random(15)
+    for _ in range(100):
+        run = str(uuid.uuid4())
+        await world.hold(account, run, 10 * MICRO)
+
+        async def at_some_time(act: Awaitable[object]) -> None:
+            await asyncio.sleep(chance.random() * 0.003)
+            await act
+
+        blocks = [world.hold(account, run, 5 * MICRO, block=block) for block in (1, 2)]
+        await asyncio.gather(*map(at_some_time, [*blocks, world.post(account, run, release=True)]))
+        assert await world.database.fetchval("SELECT count(*) FROM holds WHERE run_id = $1 AND is_open", run) == 0
+    await check(world.database, 300, "extend against release")
+
+
+async def test_who_asks_again_is_told_that_the_hold_has_ended(world: World) -> None:
+    account, run = await world.wallet(1000), str(uuid.uuid4())
+    held = await world.authorize(world.start(account, run))
+    assert await world.authorize(world.start(account, run)) == held
+    assert not held.ended
+    await world.post(account, run, release=True)
+    assert await world.authorize(world.start(account, run)) == replace(held, ended=True)

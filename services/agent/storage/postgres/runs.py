@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.agent.domain.agents import disabled_tools
 from services.agent.domain.run import QUEUE_LIMIT, Run, StopReason
-from services.agent.ports import Admission, ChosenAgent, Existing, NewRun, Owed, Queue, RunStats, Stamped
+from services.agent.ports import Admission, Admitted, ChosenAgent, Existing, NewRun, Owed, Queue, RunStats, Stamped
 from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_run, encode_spec
 from services.kit.postgres import Database, Record, UniqueViolation
 
@@ -17,6 +17,8 @@ SELECT
     (SELECT array_agg(thread_id) FROM runs
       WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting')) AS running_thread_ids,
     (SELECT count(*) FROM runs WHERE thread_id = $2 AND status = 'queued') AS queued_in_thread,
+    (SELECT run_id FROM runs WHERE thread_id = $2 AND status IN ('queued', 'running', 'waiting')
+      ORDER BY turn LIMIT 1) AS busy_with,
     (SELECT coalesce(max(turn), 0) + 1 FROM runs WHERE thread_id = $2) AS next_turn,
     agent.agent_id AS chosen_agent_id, agent.agent_version_id AS chosen_version_id,
     agent.system_prompt, agent.agent_model, agent.agentpress_tools,
@@ -43,13 +45,20 @@ WITH run AS (
            CASE WHEN $15::text IS NULL THEN NULL ELSE now() END,
            2, $10, $11, now() + $12 * interval '1 second'
     WHERE (SELECT count(*) FROM runs WHERE thread_id = $3 AND status = 'queued') < {QUEUE_LIMIT}
+      AND ($17 <> 'reject'
+           OR NOT EXISTS (SELECT 1 FROM runs WHERE thread_id = $3 AND status IN ('queued', 'running', 'waiting')))
     RETURNING {RUN_COLUMNS}
 ), ack AS (
     INSERT INTO events (run_id, seq, epoch, n, payload) SELECT run_id, 1, 0, 1, $13 FROM run
 ), message AS (
     INSERT INTO outbox (run_id, seq, kind, account_id, payload) SELECT run_id, 2, 'messages', account_id, $14 FROM run
+), interrupted AS (
+    UPDATE runs AS active SET stop_requested_at = coalesce(active.stop_requested_at, now()),
+                              stop_reason = coalesce(active.stop_reason, 'interrupted')
+    FROM run WHERE $17 = 'interrupt' AND active.thread_id = run.thread_id AND active.status IN ('running', 'waiting')
+    RETURNING active.run_id
 )
-SELECT * FROM run
+SELECT run.*, interrupted.run_id AS interrupted FROM run LEFT JOIN interrupted ON true
 """
 
 REQUEST_STOP = f"""
@@ -102,11 +111,12 @@ class PostgresRuns:
             existing=Existing(decode_run(row), row["request_hash"]) if row["run_id"] else None,
             running_thread_ids=tuple(row["running_thread_ids"] or ()),
             queued_in_thread=row["queued_in_thread"],
+            busy_with=row["busy_with"],
             next_turn=row["next_turn"],
             agent=_chosen(row) if row["chosen_agent_id"] else None,
         )
 
-    async def admit(self, run: NewRun) -> Run | None:
+    async def admit(self, run: NewRun) -> Admitted | None:
         try:
             row = await self._database.fetchrow(
                 ADMIT,
@@ -126,10 +136,11 @@ class PostgresRuns:
                 run.message,
                 run.claimed_by,
                 run.lease_s,
+                run.on_conflict,
             )
         except UniqueViolation:
             return None
-        return decode_run(row) if row else None
+        return Admitted(decode_run(row), row["interrupted"]) if row else None
 
     async def get(self, run_id: UUID) -> Run | None:
         row = await self._database.fetchrow(f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id = $1", run_id)

@@ -41,6 +41,7 @@ class AgentClient(Runs):
                 agent_id=order.agent_id,
                 optimistic=order.optimistic,
                 mode=order.mode,
+                on_conflict=order.on_conflict,
                 memory_enabled=order.memory_enabled,
                 idempotency_key=order.idempotency_key,
             )

@@ -42,6 +42,7 @@ def decode_start(fields: Mapping[str, str], idempotency_key: str | None) -> Star
         optimistic=_truth("optimistic", given) or False,
         memory_enabled=_truth("memory_enabled", given),
         mode=given.get("mode"),
+        on_conflict=given.get("on_conflict"),
         idempotency_key=idempotency_key or None,
     )
 

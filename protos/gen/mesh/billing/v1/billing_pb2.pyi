@@ -269,14 +269,16 @@ class AuthorizeRunRequest(_message.Message):
     def __init__(self, account_id: _Optional[str] = ..., run_id: _Optional[str] = ..., thread_id: _Optional[str] = ..., model: _Optional[str] = ..., running_count: _Optional[int] = ..., running_thread_ids: _Optional[_Iterable[str]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class AuthorizeRunResponse(_message.Message):
-    __slots__ = ("hold_id", "held_microcredits", "price")
+    __slots__ = ("hold_id", "held_microcredits", "price", "ended")
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
     HELD_MICROCREDITS_FIELD_NUMBER: _ClassVar[int]
     PRICE_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
     hold_id: str
     held_microcredits: int
     price: Price
-    def __init__(self, hold_id: _Optional[str] = ..., held_microcredits: _Optional[int] = ..., price: _Optional[_Union[Price, _Mapping]] = ...) -> None: ...
+    ended: bool
+    def __init__(self, hold_id: _Optional[str] = ..., held_microcredits: _Optional[int] = ..., price: _Optional[_Union[Price, _Mapping]] = ..., ended: _Optional[bool] = ...) -> None: ...
 
 class Price(_message.Message):
     __slots__ = ("price_version", "model", "input_microcredits_per_mtok", "output_microcredits_per_mtok", "cached_input_microcredits_per_mtok", "cache_write_microcredits_per_mtok")
