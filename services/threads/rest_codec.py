@@ -24,8 +24,9 @@ def thread_page_body(page: ThreadPage, number: int, size: int) -> HttpBody:
 
 def messages_body(messages: Sequence[Message], optimized: bool) -> HttpBody:
     """GET /v1/threads/{id}/messages. Optimized rows have content for a user's message alone: what the web client
-    renders of others stands in their metadata."""
-    return _body({"messages": [_shown(m) if optimized else _message(m) for m in messages]})
+    renders of others stands in their metadata. Never pending: what was answered is stored."""
+    rows = [_shown(m) if optimized else _message(m) for m in messages]
+    return _body({"messages": rows, "_pending": False})
 
 
 def message_body(message: Message) -> HttpBody:
