@@ -192,7 +192,7 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
     store = PostgresRuns(shared.database)
     see = SeeRun(store, shared.threads)
     runs = ListRuns(store, see)
-    stop = StopRun(store, see, shared.hints, EndAnnouncer(shared.wire), clock.now)
+    stop = StopRun(store, see, shared.tools, shared.hints, EndAnnouncer(shared.wire), clock.now)
     inline = executes if not settings.use_stateless_pipeline else None
 
     def adopt(run: Run, spec: RunSpec) -> None:

@@ -378,6 +378,9 @@ class Tools(Protocol):
     async def cancel(self, key: str, epoch: int) -> None:
         """Ends the execution; returns when its process tree is empty."""
 
+    async def forget(self, thread_ids: Sequence[UUID]) -> None:
+        """Deletes what tools kept for threads that were deleted."""
+
 
 class Publisher(Protocol):
     """A run's events on their way to viewers, in the order of their ids. Never blocks, never fails the run."""

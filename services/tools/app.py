@@ -40,7 +40,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     await prepare_schema(settings, MIGRATIONS)
     channels = await stack.enter_async_context(open_channels(settings))
     sandbox = SandboxClient(channels.open("sandbox", idempotent=IDEMPOTENT), settings.mesh_tool_sandbox_patience_s)
-    tools = all_tools(sandbox, PostgresTaskLists(database), settings.mesh_tool_output_chars)
+    task_lists = PostgresTaskLists(database)
+    tools = all_tools(sandbox, task_lists, settings.mesh_tool_output_chars)
     registry = ToolRegistry(tools)
 
     store = PostgresExecutions(database)
@@ -54,14 +55,16 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         settings.mesh_tool_live_chars,
     )
     retention_s = settings.mesh_tool_retention_days * _DAY_S
-    Upkeep(executor, store, settings.mesh_tool_beat_s, settings.mesh_tool_sweep_s, retention_s).start(supervisor)
+    Upkeep(executor, store, task_lists, settings.mesh_tool_beat_s, settings.mesh_tool_sweep_s, retention_s).start(
+        supervisor
+    )
 
     server = Server(settings, POLICY)
     execute_tool = ExecuteTool(
         registry, executor, SystemClock(), settings.mesh_tool_timeout_s, settings.mesh_tool_max_timeout_s
     )
     list_tools = ListTools(registry)
-    servicer = ToolsInternalServicer(list_tools, execute_tool, executor)
+    servicer = ToolsInternalServicer(list_tools, execute_tool, executor, task_lists)
     tools_pb2_grpc.add_ToolsServicer_to_server(ToolsServicer(list_tools), server)
     tools_pb2_grpc.add_ToolsInternalServicer_to_server(servicer, server)
     server.check("postgres", database.ping)

@@ -17,6 +17,7 @@ POLICY = PolicyTable(
             "ExecuteTool": Rule(exposure="internal", services=_AGENT, idempotent=True),
             "GetExecution": Rule(exposure="internal", services=_AGENT, deadline_s=5, idempotent=True),
             "CancelExecution": Rule(exposure="internal", services=_AGENT, deadline_s=60, idempotent=True),
+            "ForgetThreads": Rule(exposure="internal", services=_AGENT, deadline_s=10, idempotent=True),
         },
     },
 )

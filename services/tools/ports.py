@@ -90,6 +90,14 @@ class TaskLists(Protocol):
         """
         ...
 
+    async def forget(self, thread_ids: Sequence[str]) -> None:
+        """Deletes the lists of threads that were deleted."""
+        ...
+
+    async def prune(self, older_than_s: float) -> None:
+        """Deletes what calls under way wrote for such threads meanwhile; after so long there are none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -156,6 +156,7 @@ class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
     started: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     attached: list[tuple[str, int]] = field(default_factory=list)
+    forgotten: set[str] = field(default_factory=set)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     scopes: tuple[str, ...] = ()
     away: bool = False
@@ -186,6 +187,11 @@ class FakeTools(tools_pb2_grpc.ToolsInternalServicer):
         if request.key in self.executions:
             self.executions[request.key].cancel()
         return tools_pb2.CancelExecutionResponse()
+
+    async def ForgetThreads(self, request: Any, context: Any) -> tools_pb2.ForgetThreadsResponse:
+        self._here()
+        self.forgotten.update(request.thread_ids)
+        return tools_pb2.ForgetThreadsResponse()
 
     async def _carry_out(self, request: Any) -> tools_pb2.ToolResult:
         if request.function_name == "slow":

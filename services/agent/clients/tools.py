@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final, Literal
+from uuid import UUID
 
 import grpc
 from mesh.tools.v1 import tools_pb2, tools_pb2_grpc
@@ -13,7 +14,8 @@ from services.agent.ports import ToolCallRequest, ToolFunction, ToolOutcome
 from services.kit.clock import Clock
 
 IDEMPOTENT: Final = tuple(
-    f"/mesh.tools.v1.ToolsInternal/{method}" for method in ("ListTools", "ExecuteTool", "CancelExecution")
+    f"/mesh.tools.v1.ToolsInternal/{method}"
+    for method in ("ListTools", "ExecuteTool", "CancelExecution", "ForgetThreads")
 )
 CATALOGUE_TTL_S: Final = 60.0
 
@@ -69,6 +71,10 @@ class ToolsClient:
 
     async def cancel(self, key: str, epoch: int) -> None:
         await self._stub.CancelExecution(tools_pb2.CancelExecutionRequest(key=key, epoch=epoch), timeout=10)
+
+    async def forget(self, thread_ids: Sequence[UUID]) -> None:
+        request = tools_pb2.ForgetThreadsRequest(thread_ids=[str(thread_id) for thread_id in thread_ids])
+        await self._stub.ForgetThreads(request, timeout=5)
 
 
 def decode_function(tool: str, function: tools_pb2.ToolFunction) -> ToolFunction:

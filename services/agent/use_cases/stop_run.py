@@ -11,7 +11,7 @@ from services.agent.codec.rows import encode_charges
 from services.agent.domain.events import RunEnded
 from services.agent.domain.run import Run, StopReason
 from services.agent.errors import ReadOnlyProject
-from services.agent.ports import AnnounceEnd, Hints, Owed, RunStore, Stamped
+from services.agent.ports import AnnounceEnd, Hints, Owed, RunStore, Stamped, Tools
 from services.agent.use_cases.see_run import SeeRun
 
 
@@ -19,9 +19,16 @@ class StopRun:
     """A queued run ends in the same statement; a running one is ended by its owner."""
 
     def __init__(
-        self, store: RunStore, see: SeeRun, hints: Hints, announce: AnnounceEnd, now: Callable[[], datetime]
+        self,
+        store: RunStore,
+        see: SeeRun,
+        tools: Tools,
+        hints: Hints,
+        announce: AnnounceEnd,
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._tools = tools
         self._see = see
         self._hints = hints
         self._announce = announce
@@ -35,12 +42,13 @@ class StopRun:
         return await self._stop(run, "user")
 
     async def threads_deleted(self, thread_ids: Sequence[UUID]) -> int:
-        """Stops the live runs of deleted threads; how many there were."""
+        """Stops the live runs of deleted threads, and has tools forget them; how many there were."""
         run_ids = await self._store.active_of_threads(thread_ids)
         for run_id in run_ids:
             run = await self._store.get(run_id)
             if run is not None:
                 await self._stop(run, "deleted")
+        await self._tools.forget(thread_ids)
         return len(run_ids)
 
     async def _stop(self, run: Run, reason: StopReason) -> Run:

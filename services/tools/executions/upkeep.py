@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from services.kit.logging import get_logger
 from services.kit.tasks import Supervisor
 from services.tools.executions.executor import Executor
-from services.tools.ports import ExecutionStore
+from services.tools.ports import ExecutionStore, TaskLists
 
 log = get_logger()
 
@@ -26,6 +26,7 @@ class Upkeep:
 
     executor: Executor
     store: ExecutionStore
+    task_lists: TaskLists
     beat_s: float
     sweep_s: float
     retention_s: float
@@ -43,9 +44,10 @@ class Upkeep:
             log.info("execution.overdue_settled", count=settled)
 
     async def prune(self) -> None:
-        """Deletes old results, in small portions."""
+        """Deletes old results, in small portions, and what was written late for deleted threads."""
         while await self.store.prune(self.retention_s, _PRUNE_LIMIT) == _PRUNE_LIMIT:
             log.info("execution.pruned", count=_PRUNE_LIMIT)
+        await self.task_lists.prune(self.retention_s)
 
 
 async def _every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -190,6 +190,18 @@ RETURNING sections, tasks
 """
 
 _VIEW_LIST = "SELECT sections, tasks FROM task_lists WHERE account_id = $1 AND thread_id = $2"
+_FORGET = """
+WITH forgotten AS (
+    INSERT INTO forgotten_threads (thread_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING
+)
+DELETE FROM task_lists WHERE thread_id = ANY($1::uuid[])
+"""
+_PRUNE_LISTS = """
+WITH late AS (
+    DELETE FROM task_lists USING forgotten_threads WHERE task_lists.thread_id = forgotten_threads.thread_id
+)
+DELETE FROM forgotten_threads WHERE forgotten_at < now() - $1::interval
+"""
 _STORE_LIST = "UPDATE task_lists SET sections = $3, tasks = $4 WHERE account_id = $1 AND thread_id = $2"
 
 
@@ -217,6 +229,12 @@ class PostgresTaskLists:
             await connection.execute(_STORE_LIST, account_id, thread_id, *_columns(changed))
             await connection.execute("UPDATE executions SET note = $2 WHERE key = $1", key, json.dumps(answer))
             return answer
+
+    async def forget(self, thread_ids: Sequence[str]) -> None:
+        await self._database.execute(_FORGET, list(thread_ids))
+
+    async def prune(self, older_than_s: float) -> None:
+        await self._database.execute(_PRUNE_LISTS, timedelta(seconds=older_than_s))
 
 
 def _task_list(record: Record) -> TaskList:

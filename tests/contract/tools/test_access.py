@@ -34,6 +34,7 @@ KINDS: dict[str, Kind] = {
     "ToolsInternal.ExecuteTool": "internal",
     "ToolsInternal.GetExecution": "internal",
     "ToolsInternal.CancelExecution": "internal",
+    "ToolsInternal.ForgetThreads": "internal",
 }
 
 
@@ -47,6 +48,7 @@ REQUESTS: dict[str, Callable[[Things], Any]] = {
     "ToolsInternal.ExecuteTool": lambda _: execution(f"{RUN}:1:{RandomIds()()}"),
     "ToolsInternal.GetExecution": lambda things: pb.GetExecutionRequest(key=things["key"]),
     "ToolsInternal.CancelExecution": lambda things: pb.CancelExecutionRequest(key=things["key"], epoch=1),
+    "ToolsInternal.ForgetThreads": lambda _: pb.ForgetThreadsRequest(thread_ids=[RandomIds()()]),
 }
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

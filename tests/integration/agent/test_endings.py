@@ -116,6 +116,7 @@ async def test_threads_stops_the_runs_of_what_it_deleted(make_agent: Any, neighb
     await watch_until(stub, live.agent_run_id, lambda e: e.WhichOneof("event") == "tool_output")
     answer = await internal.StopThreadRuns(runs_pb2.StopThreadRunsRequest(thread_ids=[live.thread_id]))
     assert answer.stopped == 2
+    assert fakes.tools.forgotten == {live.thread_id}
     for run in (live, queued):
         events = await watch(stub, run.agent_run_id)
         assert (events[-1].run_ended.status, events[-1].run_ended.reason) == ("stopped", "deleted")

@@ -131,3 +131,21 @@ async def test_task_list_is_not_changed_by_who_lost_the_execution(
     first = await lists.change(call.key, "me", call.account_id, call.thread_id, lambda _: (TaskList(), 1))
     again = await lists.change(call.key, "me", call.account_id, call.thread_id, lambda _: (TaskList(), 2))
     assert (first, again) == (1, 1)
+
+
+async def test_the_task_list_of_a_deleted_thread_goes_and_what_a_late_call_writes_goes_with_the_next_pruning(
+    store: PostgresExecutions, database: Database
+) -> None:
+    early, lists = new_call(), PostgresTaskLists(database)
+    late = replace(early, key=f"{early.run_id}:2:0")
+    kept = "SELECT count(*) FROM task_lists WHERE thread_id = $1"
+    for call, left in ((early, 0), (late, 1)):
+        await store.begin(call, ME)
+        await lists.change(call.key, "me", call.account_id, call.thread_id, lambda _: (TaskList(), 1))
+        if call is early:
+            await lists.forget([call.thread_id])
+        assert await database.fetchval(kept, call.thread_id) == left
+    await lists.prune(3600)
+    assert await database.fetchval(kept, early.thread_id) == 0
+    await lists.prune(0)
+    assert await database.fetchval("SELECT count(*) FROM forgotten_threads") == 0

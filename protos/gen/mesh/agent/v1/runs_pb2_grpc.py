@@ -480,7 +480,7 @@ class AgentInternalServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StopThreadRuns(self, request, context):
-        """Stops the live runs of threads that were deleted. threads. Idempotent.
+        """Stops the live runs of threads that were deleted, and has tools forget what it kept for them. threads. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -194,7 +194,7 @@ class AgentInternalStub:
     CountActiveRuns: _grpc.UnaryUnaryMultiCallable[_runs_pb2.CountActiveRunsRequest, _runs_pb2.CountActiveRunsResponse]
     """Counts of an account's runs that have not ended. gateway. Idempotent."""
     StopThreadRuns: _grpc.UnaryUnaryMultiCallable[_runs_pb2.StopThreadRunsRequest, _runs_pb2.StopThreadRunsResponse]
-    """Stops the live runs of threads that were deleted. threads. Idempotent."""
+    """Stops the live runs of threads that were deleted, and has tools forget what it kept for them. threads. Idempotent."""
     GetRunStats: _grpc.UnaryUnaryMultiCallable[_runs_pb2.GetRunStatsRequest, _runs_pb2.GetRunStatsResponse]
     """Figures for operators: runs by state, queue age, outbox backlog. gateway. Idempotent."""
 
@@ -210,7 +210,7 @@ class AgentInternalAsyncStub(AgentInternalStub):
     CountActiveRuns: _aio.UnaryUnaryMultiCallable[_runs_pb2.CountActiveRunsRequest, _runs_pb2.CountActiveRunsResponse]  # type: ignore[assignment]
     """Counts of an account's runs that have not ended. gateway. Idempotent."""
     StopThreadRuns: _aio.UnaryUnaryMultiCallable[_runs_pb2.StopThreadRunsRequest, _runs_pb2.StopThreadRunsResponse]  # type: ignore[assignment]
-    """Stops the live runs of threads that were deleted. threads. Idempotent."""
+    """Stops the live runs of threads that were deleted, and has tools forget what it kept for them. threads. Idempotent."""
     GetRunStats: _aio.UnaryUnaryMultiCallable[_runs_pb2.GetRunStatsRequest, _runs_pb2.GetRunStatsResponse]  # type: ignore[assignment]
     """Figures for operators: runs by state, queue age, outbox backlog. gateway. Idempotent."""
 
@@ -247,7 +247,7 @@ class AgentInternalServicer(metaclass=_abc_1.ABCMeta):
         request: _runs_pb2.StopThreadRunsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_runs_pb2.StopThreadRunsResponse, _abc.Awaitable[_runs_pb2.StopThreadRunsResponse]]:
-        """Stops the live runs of threads that were deleted. threads. Idempotent."""
+        """Stops the live runs of threads that were deleted, and has tools forget what it kept for them. threads. Idempotent."""
 
     @_abc_1.abstractmethod
     def GetRunStats(

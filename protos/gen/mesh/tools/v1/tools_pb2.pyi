@@ -159,3 +159,13 @@ class CancelExecutionResponse(_message.Message):
     RESULT_FIELD_NUMBER: _ClassVar[int]
     result: ToolResult
     def __init__(self, result: _Optional[_Union[ToolResult, _Mapping]] = ...) -> None: ...
+
+class ForgetThreadsRequest(_message.Message):
+    __slots__ = ("thread_ids",)
+    THREAD_IDS_FIELD_NUMBER: _ClassVar[int]
+    thread_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, thread_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ForgetThreadsResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

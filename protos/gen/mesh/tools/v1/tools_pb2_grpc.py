@@ -131,6 +131,11 @@ class ToolsInternalStub:
                 request_serializer=mesh_dot_tools_dot_v1_dot_tools__pb2.CancelExecutionRequest.SerializeToString,
                 response_deserializer=mesh_dot_tools_dot_v1_dot_tools__pb2.CancelExecutionResponse.FromString,
                 _registered_method=True)
+        self.ForgetThreads = channel.unary_unary(
+                '/mesh.tools.v1.ToolsInternal/ForgetThreads',
+                request_serializer=mesh_dot_tools_dot_v1_dot_tools__pb2.ForgetThreadsRequest.SerializeToString,
+                response_deserializer=mesh_dot_tools_dot_v1_dot_tools__pb2.ForgetThreadsResponse.FromString,
+                _registered_method=True)
 
 
 class ToolsInternalServicer:
@@ -169,6 +174,13 @@ class ToolsInternalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetThreads(self, request, context):
+        """Deletes what tools kept for threads that were deleted: their task lists. agent. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ToolsInternalServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -191,6 +203,11 @@ def add_ToolsInternalServicer_to_server(servicer, server):
                     servicer.CancelExecution,
                     request_deserializer=mesh_dot_tools_dot_v1_dot_tools__pb2.CancelExecutionRequest.FromString,
                     response_serializer=mesh_dot_tools_dot_v1_dot_tools__pb2.CancelExecutionResponse.SerializeToString,
+            ),
+            'ForgetThreads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetThreads,
+                    request_deserializer=mesh_dot_tools_dot_v1_dot_tools__pb2.ForgetThreadsRequest.FromString,
+                    response_serializer=mesh_dot_tools_dot_v1_dot_tools__pb2.ForgetThreadsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -302,6 +319,33 @@ class ToolsInternal:
             '/mesh.tools.v1.ToolsInternal/CancelExecution',
             mesh_dot_tools_dot_v1_dot_tools__pb2.CancelExecutionRequest.SerializeToString,
             mesh_dot_tools_dot_v1_dot_tools__pb2.CancelExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetThreads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mesh.tools.v1.ToolsInternal/ForgetThreads',
+            mesh_dot_tools_dot_v1_dot_tools__pb2.ForgetThreadsRequest.SerializeToString,
+            mesh_dot_tools_dot_v1_dot_tools__pb2.ForgetThreadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

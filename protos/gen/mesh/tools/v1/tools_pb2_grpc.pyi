@@ -78,6 +78,8 @@ class ToolsInternalStub:
     """Ends an execution, kills its process tree, and answers when that is empty. agent. Idempotent; an unknown key is
     remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH, EXECUTION_MOVED.
     """
+    ForgetThreads: _grpc.UnaryUnaryMultiCallable[_tools_pb2.ForgetThreadsRequest, _tools_pb2.ForgetThreadsResponse]
+    """Deletes what tools kept for threads that were deleted: their task lists. agent. Idempotent."""
 
 @_typing.type_check_only
 class ToolsInternalAsyncStub(ToolsInternalStub):
@@ -98,6 +100,8 @@ class ToolsInternalAsyncStub(ToolsInternalStub):
     """Ends an execution, kills its process tree, and answers when that is empty. agent. Idempotent; an unknown key is
     remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH, EXECUTION_MOVED.
     """
+    ForgetThreads: _aio.UnaryUnaryMultiCallable[_tools_pb2.ForgetThreadsRequest, _tools_pb2.ForgetThreadsResponse]  # type: ignore[assignment]
+    """Deletes what tools kept for threads that were deleted: their task lists. agent. Idempotent."""
 
 class ToolsInternalServicer(metaclass=_abc_1.ABCMeta):
     """Tools and their executions. Never reachable with a user's token."""
@@ -139,5 +143,13 @@ class ToolsInternalServicer(metaclass=_abc_1.ABCMeta):
         """Ends an execution, kills its process tree, and answers when that is empty. agent. Idempotent; an unknown key is
         remembered as cancelled, so that a late start is refused. Fails with STALE_EPOCH, EXECUTION_MOVED.
         """
+
+    @_abc_1.abstractmethod
+    def ForgetThreads(
+        self,
+        request: _tools_pb2.ForgetThreadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tools_pb2.ForgetThreadsResponse, _abc.Awaitable[_tools_pb2.ForgetThreadsResponse]]:
+        """Deletes what tools kept for threads that were deleted: their task lists. agent. Idempotent."""
 
 def add_ToolsInternalServicer_to_server(servicer: ToolsInternalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
