@@ -30,7 +30,7 @@ from services.sandbox.domain import (
 from services.sandbox.use_cases.create_ssh_token import DEFAULT_MINUTES
 from services.sandbox.use_cases.execute_command import Executed
 from services.sandbox.use_cases.get_sandbox import View
-from services.sandbox.use_cases.write_file import DEFAULT_MODE, Uploaded
+from services.sandbox.use_cases.write_file import Uploaded
 
 _Placed = pb.ListFilesRequest | pb.ReadFileRequest | pb.ExecuteCommandRequest | pb.UploadTarget
 
@@ -88,9 +88,9 @@ def decode_key(text: str) -> str:
     return text
 
 
-def decode_mode(write: pb.FileWrite) -> int:
-    """Permission bits."""
-    return int(write.permissions, 8) if write.permissions else DEFAULT_MODE
+def decode_mode(write: pb.FileWrite) -> int | None:
+    """Permission bits; None for those of the file that is there."""
+    return int(write.permissions, 8) if write.permissions else None
 
 
 def decode_collision(write: pb.FileWrite) -> Collision:

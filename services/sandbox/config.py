@@ -76,6 +76,18 @@ class Settings(MeshSettings):
     mesh_sandbox_reserve_mib: int = Field(default=256, ge=0)
     """Commands are killed when the disk below MESH_DATA_DIR has less than this left."""
 
+    mesh_sandbox_history_mib: int = Field(default=256, ge=1)
+    """All versions of a workspace's files; the oldest go. One version holds half of it at most."""
+
+    mesh_sandbox_history_file_mib: int = Field(default=8, ge=1)
+    """Largest file whose versions are kept."""
+
+    mesh_sandbox_history_files: int = Field(default=10_000, ge=1)
+    """Most files of a version."""
+
+    mesh_sandbox_history_pause_s: float = Field(default=1.0, ge=0)
+    """Seconds after a change until a version is made of it, and of all that changed meanwhile."""
+
     mesh_sandbox_idle_s: float = Field(default=900.0, gt=0)
     """Seconds without use after which a sandbox is stopped."""
 

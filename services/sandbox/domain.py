@@ -202,3 +202,55 @@ class Stored:
 
     path: str
     renamed: bool
+
+
+class Author(StrEnum):
+    """Who changed files. Shown to everybody who may look, so it names nobody."""
+
+    OWNER = "Owner"
+    AGENT = "Agent"
+    SANDBOX = "Sandbox"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why there is a new version of the files: a line, and who did it."""
+
+    what: str
+    author: Author
+
+
+@dataclass(frozen=True)
+class Version:
+    """A commit of a workspace. `message` may have several lines."""
+
+    commit: str
+    author_name: str
+    author_email: str
+    made_at: datetime
+    message: str
+
+
+class ChangeKind(StrEnum):
+    """What happens to a file between two versions, in git's letters."""
+
+    ADDED = "A"
+    MODIFIED = "M"
+    DELETED = "D"
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file that differs between two versions. `path` is relative to the workspace; not all of it need be text."""
+
+    path: str
+    kind: ChangeKind
+
+
+@dataclass(frozen=True)
+class CommitView:
+    """A commit, what it changed, and what going back to it would change now; both sorted by path."""
+
+    version: Version
+    changed: tuple[FileChange, ...]
+    on_revert: tuple[FileChange, ...]

@@ -159,3 +159,25 @@ class ProcessConflict(AlreadyExists):
     def of(cls, key: str) -> Self:
         """For the key that is taken."""
         return cls("This key belongs to another command", params={"key": key})
+
+
+class CommitNotFound(NotFound):
+    """No such commit in the sandbox's history, or no longer."""
+
+    reason = "COMMIT_NOT_FOUND"
+
+    @classmethod
+    def of(cls, commit: str) -> Self:
+        """For the commit the caller named."""
+        return cls("Commit not found", params={"commit": commit})
+
+
+class RevertConflict(Conflict):
+    """Going back would destroy what the history does not hold, or files keep changing meanwhile."""
+
+    reason = "REVERT_CONFLICT"
+
+    @classmethod
+    def of(cls, path: str, why: str) -> Self:
+        """`why` says what is in the way."""
+        return cls(why, params={"path": path})

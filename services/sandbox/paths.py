@@ -6,12 +6,15 @@ say, is held by the provider when it opens.
 
 from __future__ import annotations
 
+import os
+
 from services.sandbox.errors import InvalidPath
 
 WORKSPACE = "/workspace"
 MAX_PATH_BYTES = 4096
 MAX_NAME_BYTES = 255
 MAX_DEPTH = 128
+MAX_LABEL = 100
 
 
 def path_parts(path: str, *, field: str = "path") -> tuple[str, ...]:
@@ -45,6 +48,18 @@ def _below_workspace(path: str, field: str) -> str:
 def absolute(parts: tuple[str, ...]) -> str:
     """The path a sandbox sees for the components of `path_parts`."""
     return "/".join((WORKSPACE, *parts))
+
+
+def shown(path: str) -> str:
+    """A path that the file system told, as text that can be sent: names need not be text."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def label(path: str) -> str:
+    """A path for one line of a message."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown(path)[:MAX_LABEL]
+    )
 
 
 def numbered(name: str, number: int) -> str:

@@ -26,6 +26,13 @@ POLICY = PolicyTable(
             "UploadFile": Rule(users=True, rate="write", deadline_s=600),
             "ExecuteCommand": Rule(users=True, rate="write", deadline_s=150),
         },
+        "SandboxHistory": {
+            "ListTree": _SHARED_READ,
+            "ListVersions": _SHARED_READ,
+            "GetCommit": _SHARED_READ,
+            "ReadVersion": _SHARED_READ,
+            "RevertFiles": Rule(users=True, rate="write", deadline_s=60),
+        },
         "SandboxInternal": {
             "EnsureSandbox": Rule(exposure="internal", services=_FILES, deadline_s=10, idempotent=True),
             "DeleteProjectSandbox": Rule(exposure="internal", services={"threads"}, deadline_s=60, idempotent=True),

@@ -8,7 +8,10 @@ from typing import Protocol
 
 from services.sandbox.domain import (
     Access,
+    Author,
+    Cause,
     Collision,
+    CommitView,
     Isolation,
     Limits,
     Listing,
@@ -21,6 +24,7 @@ from services.sandbox.domain import (
     SandboxStatus,
     SshAccess,
     Stored,
+    Version,
 )
 
 Parts = tuple[str, ...]
@@ -63,8 +67,10 @@ class StagedFile(Protocol):
         """Adds bytes. Fails with FILE_TOO_LARGE."""
         ...
 
-    async def commit(self, parts: Parts, *, mode: int, collision: Collision) -> Stored:
+    async def commit(self, parts: Parts, *, mode: int | None, collision: Collision) -> Stored:
         """Puts the file in its place at once and whole, making directories above it.
+
+        `mode` None: that of the file it replaces, or 644.
 
         Fails with QUOTA_EXCEEDED, INVALID_PATH, WRONG_FILE_TYPE, and FILE_NOT_FOUND for `MUST_EXIST`.
         """
@@ -151,6 +157,44 @@ class SandboxProvider(Protocol):
 
     async def delete_path(self, sandbox_id: str, parts: Parts) -> None:
         """Deletes a file, or a directory with all in it. Fails with FILE_NOT_FOUND, INVALID_PATH."""
+        ...
+
+
+class FileHistory(Protocol):
+    """The versions of each workspace, kept where no sandbox reaches. One thing at a time per sandbox.
+
+    Files are left out that are too large, too many, unreadable or in directories that tools make anew (`.git`,
+    `node_modules`, ...): they are in no version, and going back does not touch them. Commits are 40 hexadecimal digits;
+    COMMIT_NOT_FOUND for any other, and for those that were dropped for room. Fails with UNAVAILABLE where the disk
+    does.
+    """
+
+    async def record(self, sandbox_id: str, cause: Cause) -> None:
+        """Makes a version of what is there, if anything changed. A sandbox that is gone is none of its business."""
+        ...
+
+    async def versions(self, sandbox_id: str, parts: Parts, limit: int) -> Sequence[Version]:
+        """The newest versions that changed a file, or anything in a directory; none for what was never there."""
+        ...
+
+    async def describe(self, sandbox_id: str, commit: str) -> CommitView:
+        """What a commit changed, and what going back would."""
+        ...
+
+    async def list_directory(self, sandbox_id: str, parts: Parts, commit: str) -> Listing:
+        """A directory's entries then. Fails with FILE_NOT_FOUND, WRONG_FILE_TYPE."""
+        ...
+
+    async def read(self, sandbox_id: str, parts: Parts, commit: str) -> bytes:
+        """A regular file's content then. Fails with FILE_NOT_FOUND, WRONG_FILE_TYPE."""
+        ...
+
+    async def revert(self, sandbox_id: str, commit: str, paths: Sequence[Parts], author: Author) -> Sequence[str]:
+        """Makes the files at and below the paths, or with none all, as they were; those that were written or removed.
+
+        What was there is a version before. Fails with FILE_NOT_FOUND for a path that is in neither, REVERT_CONFLICT,
+        QUOTA_EXCEEDED; before anything is touched, unless files change meanwhile.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.kit.ids import IdSource
 from services.sandbox.domain import Door, Outcome, Process, ProcessState
 from services.sandbox.use_cases.open_sandbox import OpenSandbox
-from services.sandbox.use_cases.process_runner import ProcessRunner
+from services.sandbox.use_cases.process_runner import TERMINAL, ProcessRunner
 from services.sandbox.use_cases.run_process import process_spec
 
 TIMEOUT_S = 120.0
@@ -35,7 +35,7 @@ class ExecuteCommand:
     async def __call__(self, door: Door, command: str, cwd: str) -> Executed:
         spec = process_spec(command, cwd)
         sandbox = await self._opened.to_change(door)
-        process = await self._runner.start(sandbox, f"terminal:{self._new_id()}", spec, TIMEOUT_S)
+        process = await self._runner.start(sandbox, f"{TERMINAL}{self._new_id()}", spec, TIMEOUT_S)
         try:
             output = await self._gathered(process)
             ended = await self._runner.ended(process)

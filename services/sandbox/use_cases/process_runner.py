@@ -19,9 +19,14 @@ from services.kit.clock import Clock
 from services.kit.errors import MeshError, Unavailable
 from services.kit.ids import IdSource
 from services.kit.tasks import Supervisor
-from services.sandbox.domain import Outcome, OutputChunk, Process, ProcessSpec, ProcessState, Sandbox
+from services.sandbox.domain import Author, Cause, Outcome, OutputChunk, Process, ProcessSpec, ProcessState, Sandbox
 from services.sandbox.errors import ProcessConflict, ProcessNotFound, TooManyProcesses
+from services.sandbox.paths import label
 from services.sandbox.ports import ProcessStore, RunningProcess, SandboxProvider
+from services.sandbox.use_cases.keep_history import KeepHistory
+
+TERMINAL = "terminal:"
+"""Begins the keys of commands that no run wants."""
 
 _RECORD_PAUSE_S = 0.2
 _RECORD_LONGEST_PAUSE_S = 5.0
@@ -44,9 +49,15 @@ class ProcessRunner:
     """Starts, follows and ends commands."""
 
     def __init__(
-        self, store: ProcessStore, provider: SandboxProvider, tasks: Supervisor, clock: Clock, new_id: IdSource
+        self,
+        store: ProcessStore,
+        provider: SandboxProvider,
+        keeper: KeepHistory,
+        tasks: Supervisor,
+        clock: Clock,
+        new_id: IdSource,
     ) -> None:
-        self._store, self._provider, self._tasks = store, provider, tasks
+        self._store, self._provider, self._keeper, self._tasks = store, provider, keeper, tasks
         self._clock, self._new_id = clock, new_id
         self._runs: dict[str, _Run] = {}
 
@@ -147,6 +158,7 @@ class ProcessRunner:
         try:
             if await self._admitted(run):
                 outcome = await self._lived(run)
+                self._keeper.note(run.process.sandbox_id, _cause(run.process.key))
                 await self._end(run, outcome)
         except MeshError as refusal:
             run.refusal = refusal
@@ -195,6 +207,13 @@ class ProcessRunner:
 
 def _digest(sandbox: Sandbox, spec: ProcessSpec) -> bytes:
     return hashlib.sha256("\0".join((sandbox.sandbox_id, *spec.cwd, "", spec.command)).encode()).digest()
+
+
+def _cause(key: str) -> Cause:
+    """Whose command it was. Not the command: it may hold what not everybody who looks may see."""
+    if key.startswith(TERMINAL):
+        return Cause("Command in the terminal", Author.OWNER)
+    return Cause(f"Command {label(key)}", Author.AGENT)
 
 
 def _same(process: Process, digest: bytes) -> Process:

@@ -5,31 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from services.sandbox.domain import Collision, Door, Sandbox, Stored
-from services.sandbox.paths import path_parts
+from services.sandbox.domain import Cause, Collision, Door, Sandbox, Stored
+from services.sandbox.paths import WORKSPACE, label, path_parts
 from services.sandbox.ports import SandboxProvider
+from services.sandbox.use_cases.keep_history import KeepHistory, author_of
 from services.sandbox.use_cases.open_sandbox import OpenSandbox
-
-DEFAULT_MODE = 0o644
 
 
 class WriteFile:
     """Writes a whole file for whoever may change."""
 
-    def __init__(self, opened: OpenSandbox, provider: SandboxProvider) -> None:
-        self._opened, self._provider = opened, provider
+    def __init__(self, opened: OpenSandbox, provider: SandboxProvider, keeper: KeepHistory) -> None:
+        self._opened, self._provider, self._keeper = opened, provider, keeper
 
     async def __call__(
-        self, door: Door, path: str, content: bytes, *, mode: int = DEFAULT_MODE, collision: Collision
+        self, door: Door, path: str, content: bytes, *, mode: int | None = None, collision: Collision
     ) -> Stored:
+        """Where it is now. `mode` None: that of the file that was there, or 644."""
         parts = path_parts(path)
         sandbox = await self._opened.to_change(door)
         staged = await self._provider.stage_file(sandbox.sandbox_id)
         try:
             await staged.write(content)
-            return await staged.commit(parts, mode=mode, collision=collision)
+            stored = await staged.commit(parts, mode=mode, collision=collision)
         finally:
             await staged.discard()
+        self._keeper.note(sandbox.sandbox_id, Cause(f"Write {_label(stored)}", author_of(door)))
+        return stored
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Uploaded:
 class UploadFile:
     """Stores an upload as it arrives."""
 
-    def __init__(self, opened: OpenSandbox, provider: SandboxProvider) -> None:
-        self._opened, self._provider = opened, provider
+    def __init__(self, opened: OpenSandbox, provider: SandboxProvider, keeper: KeepHistory) -> None:
+        self._opened, self._provider, self._keeper = opened, provider, keeper
 
     async def __call__(self, door: Door, path: str, data: AsyncIterator[bytes], *, collision: Collision) -> Uploaded:
         parts = path_parts(path)
@@ -54,7 +56,12 @@ class UploadFile:
         try:
             async for piece in data:
                 await staged.write(piece)
-            stored = await staged.commit(parts, mode=DEFAULT_MODE, collision=collision)
+            stored = await staged.commit(parts, mode=None, collision=collision)
         finally:
             await staged.discard()
+        self._keeper.note(sandbox.sandbox_id, Cause(f"Upload {_label(stored)}", author_of(door)))
         return Uploaded(stored, sandbox, made)
+
+
+def _label(stored: Stored) -> str:
+    return label(stored.path.removeprefix(f"{WORKSPACE}/"))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from services.kit.errors import MeshError
 from services.sandbox.domain import Collision, FileEntry, Listing, Stored
 from services.sandbox.errors import FileMissing, FileTooLarge, InvalidPath, SandboxNotFound, WrongFileType
 from services.sandbox.paths import MAX_NAME_BYTES, absolute, numbered
@@ -24,6 +25,7 @@ from services.sandbox.providers.local.trees import DIRECTORY, purge
 MAX_ENTRIES = 10_000
 MAX_RENAMES = 1000
 PERMISSION_BITS = 0o777
+DEFAULT_MODE = 0o644
 
 Parts = tuple[str, ...]
 
@@ -67,6 +69,15 @@ class LocalFiles:
         modified = datetime.fromtimestamp(max(0, min(info.st_mtime, 253402300799)), UTC)
         is_directory = stat.S_ISDIR(info.st_mode)
         return FileEntry(shown, absolute((*parts, shown)), is_directory, info.st_size, modified, info.st_mode)
+
+    def names(self, parts: Parts) -> list[str]:
+        """The names in a directory, as the file system has them."""
+        with self._beneath() as beneath:
+            descriptor = beneath.directory(parts)
+        try:
+            return os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
 
     def open_file(self, parts: Parts) -> tuple[int, int]:
         """A descriptor of a regular file, for the caller to close, and its size."""
@@ -112,6 +123,37 @@ class LocalFiles:
         finally:
             os.close(directory)
         purge(trash)
+
+    def status(self, parts: Parts) -> os.stat_result | None:
+        """What is at a path itself, be it a link; None for nothing."""
+        try:
+            directory = self._parent(parts, make=False)
+        except (FileMissing, WrongFileType):
+            return None
+        try:
+            return os.stat(parts[-1], dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError as failure:
+            raise translated(failure, parts) from None
+        finally:
+            os.close(directory)
+
+    def remove(self, parts: Parts) -> None:
+        """Removes a file or link, and the directories above it that are empty then."""
+        self._unlink(parts, os.unlink)
+        with suppress(OSError, MeshError):  # not empty, or not there: that is where it ends
+            for depth in range(len(parts) - 1, 0, -1):
+                self._unlink(parts[:depth], os.rmdir)
+
+    def _unlink(self, parts: Parts, how: Callable[..., None]) -> None:
+        directory = self._parent(parts, make=False)
+        try:
+            how(parts[-1], dir_fd=directory)
+        except OSError as failure:
+            raise translated(failure, parts) from None
+        finally:
+            os.close(directory)
 
     def own(self, descriptor: int) -> None:
         """Gives a file to the sandbox's user."""
@@ -166,8 +208,11 @@ class Staged:
         while view:
             view = view[os.write(self._file, view) :]
 
-    def commit(self, parts: Parts, *, mode: int, collision: Collision) -> Stored:
-        """Puts the file in its place."""
+    def commit(self, parts: Parts, *, mode: int | None, collision: Collision) -> Stored:
+        """Puts the file in its place. `mode` None: that of the file it replaces, or 644."""
+        if mode is None:
+            there = self._files.status(parts) if parts else None
+            mode = there.st_mode if there is not None and stat.S_ISREG(there.st_mode) else DEFAULT_MODE
         self._files.own(self._file)
         os.fchmod(self._file, mode & PERMISSION_BITS)
         return self._files.place(self._path, parts, collision)

@@ -41,7 +41,7 @@ class LocalStagedFile:
         except OSError as failure:
             raise Unavailable("The file could not be stored: the host's disk is full or broken") from failure
 
-    async def commit(self, parts: Parts, *, mode: int, collision: Collision) -> Stored:
+    async def commit(self, parts: Parts, *, mode: int | None, collision: Collision) -> Stored:
         """Puts the file in its place, if it still fits."""
         return await asyncio.to_thread(self._commit, parts, mode, collision)
 
@@ -49,7 +49,7 @@ class LocalStagedFile:
         """Drops what was not committed."""
         await asyncio.to_thread(self._staged.discard)
 
-    def _commit(self, parts: Parts, mode: int, collision: Collision) -> Stored:
+    def _commit(self, parts: Parts, mode: int | None, collision: Collision) -> Stored:
         breach = self._gauge.admit(self._staged.size)
         if breach is not None:
             raise QuotaExceeded.of(breach.what, breach.limit)

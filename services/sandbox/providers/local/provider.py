@@ -56,7 +56,7 @@ class LocalProvider:
     name = "local"
 
     def __init__(self, config: EngineConfig, homes: Homes, clock: Clock, new_id: IdSource) -> None:
-        self._config, self._homes = config, homes
+        self._config, self.homes = config, homes
         self._clock, self._new_id = clock, new_id
         self._engine = Engine(config, homes)
         self._live: dict[str, _Live] = {}
@@ -76,9 +76,9 @@ class LocalProvider:
     async def __aenter__(self) -> Self:
         """Takes the data directory and runs the self-test."""
         try:
-            self.node = await asyncio.to_thread(self._homes.open, self._new_id)
+            self.node = await asyncio.to_thread(self.homes.open, self._new_id)
         except BlockingIOError:
-            raise Unavailable(f"another sandbox service uses {self._homes.root}") from None
+            raise Unavailable(f"another sandbox service uses {self.homes.root}") from None
         adopt_orphans(True)
         await self._engine.open(self.node)
         return self
@@ -89,14 +89,14 @@ class LocalProvider:
             await self.stop(sandbox_id)
         self._engine.close()
         adopt_orphans(False)
-        self._homes.close()
+        self.homes.close()
 
     async def start(self, sandbox_id: str) -> None:
         """Makes the home. A sandbox without commands costs nothing else."""
         if not self.isolation.usable:
             raise IsolationUnavailable.of(self.isolation.missing)
         try:
-            await asyncio.to_thread(self._homes.make, sandbox_id)
+            await asyncio.to_thread(self.homes.make, sandbox_id)
         except (OSError, UidsExhaustedError) as failure:
             raise Unavailable("No further sandbox can be made on this machine") from failure
 
@@ -113,11 +113,11 @@ class LocalProvider:
     async def delete(self, sandbox_id: str) -> None:
         """Kills what runs and removes the home."""
         await self.stop(sandbox_id)
-        await asyncio.to_thread(self._homes.remove, sandbox_id)
+        await asyncio.to_thread(self.homes.remove, sandbox_id)
 
     async def exists(self, sandbox_id: str) -> bool:
         """Whether there is a home."""
-        return await asyncio.to_thread(self._homes.find, sandbox_id) is not None
+        return await asyncio.to_thread(self.homes.find, sandbox_id) is not None
 
     async def start_process(self, sandbox_id: str, process_id: str, spec: ProcessSpec) -> LocalProcess:
         """Starts a command in its own bubblewrap."""
@@ -141,14 +141,14 @@ class LocalProvider:
             async for chunk in tree.spool.read():
                 yield chunk
             return
-        home = await asyncio.to_thread(self._homes.find, sandbox_id)
+        home = await asyncio.to_thread(self.homes.find, sandbox_id)
         if home is not None:
             async for chunk in read_finished(home.output(process_id)):
                 yield chunk
 
     async def forget_output(self, sandbox_id: str, process_id: str) -> None:
         """Removes the spool."""
-        home = await asyncio.to_thread(self._homes.find, sandbox_id)
+        home = await asyncio.to_thread(self.homes.find, sandbox_id)
         if home is not None:
             home.output(process_id).unlink(missing_ok=True)
 
@@ -181,6 +181,10 @@ class LocalProvider:
         live = await self._held(sandbox_id)
         await asyncio.to_thread(live.files.delete, parts, self._new_id())
 
+    async def gauge(self, sandbox_id: str) -> Gauge:
+        """What holds a sandbox's quotas."""
+        return (await self._held(sandbox_id)).gauge
+
     async def watch(self) -> None:
         """Holds the quotas of sandboxes with commands; runs for ever."""
         while True:
@@ -212,7 +216,7 @@ class LocalProvider:
         live = self._live.get(sandbox_id)
         if live is not None:
             return live
-        home = await asyncio.to_thread(self._homes.find, sandbox_id)
+        home = await asyncio.to_thread(self.homes.find, sandbox_id)
         if home is None:
             raise SandboxNotFound.of(sandbox_id=sandbox_id)
         limits = self._config.limits

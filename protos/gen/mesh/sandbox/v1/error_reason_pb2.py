@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"mesh/sandbox/v1/error_reason.proto\x12\x0fmesh.sandbox.v1*\xf3\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1e\x45RROR_REASON_SANDBOX_NOT_FOUND\x10\x01\x12\"\n\x1e\x45RROR_REASON_PROJECT_NOT_FOUND\x10\x02\x12\x1f\n\x1b\x45RROR_REASON_FILE_NOT_FOUND\x10\x03\x12\x1d\n\x19\x45RROR_REASON_INVALID_PATH\x10\x04\x12 \n\x1c\x45RROR_REASON_WRONG_FILE_TYPE\x10\x05\x12\x1f\n\x1b\x45RROR_REASON_FILE_TOO_LARGE\x10\x06\x12\x1f\n\x1b\x45RROR_REASON_QUOTA_EXCEEDED\x10\x07\x12\"\n\x1e\x45RROR_REASON_READ_ONLY_PROJECT\x10\x08\x12&\n\"ERROR_REASON_ISOLATION_UNAVAILABLE\x10\t\x12\"\n\x1e\x45RROR_REASON_PROCESS_NOT_FOUND\x10\n\x12!\n\x1d\x45RROR_REASON_PROCESS_CONFLICT\x10\x0b\x12#\n\x1f\x45RROR_REASON_TOO_MANY_PROCESSES\x10\x0c\x12\"\n\x1e\x45RROR_REASON_SSH_NOT_SUPPORTED\x10\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"mesh/sandbox/v1/error_reason.proto\x12\x0fmesh.sandbox.v1*\xb8\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1e\x45RROR_REASON_SANDBOX_NOT_FOUND\x10\x01\x12\"\n\x1e\x45RROR_REASON_PROJECT_NOT_FOUND\x10\x02\x12\x1f\n\x1b\x45RROR_REASON_FILE_NOT_FOUND\x10\x03\x12\x1d\n\x19\x45RROR_REASON_INVALID_PATH\x10\x04\x12 \n\x1c\x45RROR_REASON_WRONG_FILE_TYPE\x10\x05\x12\x1f\n\x1b\x45RROR_REASON_FILE_TOO_LARGE\x10\x06\x12\x1f\n\x1b\x45RROR_REASON_QUOTA_EXCEEDED\x10\x07\x12\"\n\x1e\x45RROR_REASON_READ_ONLY_PROJECT\x10\x08\x12&\n\"ERROR_REASON_ISOLATION_UNAVAILABLE\x10\t\x12\"\n\x1e\x45RROR_REASON_PROCESS_NOT_FOUND\x10\n\x12!\n\x1d\x45RROR_REASON_PROCESS_CONFLICT\x10\x0b\x12#\n\x1f\x45RROR_REASON_TOO_MANY_PROCESSES\x10\x0c\x12\"\n\x1e\x45RROR_REASON_SSH_NOT_SUPPORTED\x10\r\x12!\n\x1d\x45RROR_REASON_COMMIT_NOT_FOUND\x10\x0e\x12 \n\x1c\x45RROR_REASON_REVERT_CONFLICT\x10\x0f\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mesh.sandbox.v1.error_reaso
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=56
-  _globals['_ERRORREASON']._serialized_end=555
+  _globals['_ERRORREASON']._serialized_end=624
 # @@protoc_insertion_point(module_scope)
