@@ -86,7 +86,7 @@ class World:
     @property
     def home(self) -> Home:
         """Where the box is on the host."""
-        home = self.provider._homes.find(self.box)
+        home = self.provider.homes.find(self.box)
         assert home is not None
         return home
 

@@ -146,6 +146,15 @@ class LocalFiles:
             for depth in range(len(parts) - 1, 0, -1):
                 self._unlink(parts[:depth], os.rmdir)
 
+    def remove_empty(self, parts: Parts) -> None:
+        """Removes a directory in which there is nothing but such directories; anything else stays."""
+        there = self.status(parts)
+        if there is not None and stat.S_ISDIR(there.st_mode):
+            for name in self.names(parts):
+                self.remove_empty((*parts, name))
+            with suppress(WrongFileType, FileMissing):
+                self._unlink(parts, os.rmdir)
+
     def _unlink(self, parts: Parts, how: Callable[..., None]) -> None:
         directory = self._parent(parts, make=False)
         try:

@@ -34,6 +34,7 @@ from services.sandbox.providers.local.trees import DIRECTORY, measure
 
 THREADS = 2
 MOST_FILES_ON_DISK = 3000
+MOST_PACKS = 20
 MOST_VERSIONS = 1000
 ATTEMPTS = 3
 
@@ -158,12 +159,13 @@ class LocalHistory:
 
     def _hold_bounds(self, home: Home, repository: Repository) -> None:
         usage = measure(_place(home))
-        if usage.inodes > MOST_FILES_ON_DISK or usage.disk_bytes > self._config.repository_bytes:
+        scattered = usage.inodes > MOST_FILES_ON_DISK or repository.packs > MOST_PACKS
+        if scattered or usage.disk_bytes > self._config.repository_bytes:
             repository.compact(most_bytes=self._config.repository_bytes, most_versions=MOST_VERSIONS)
 
     def _revert(self, home: Home, commit: str, paths: Sequence[Parts], author: Author, gauge: Gauge) -> Sequence[str]:
         before = Cause(f"Before going back to {commit[:7]}", Author.SANDBOX)
-        touched: set[str] = set()
+        touched, changing = set[str](), ""
         with self._repository(home) as repository:
             wanted = dict(repository.files(repository.snapshot(commit).tree))
             for _ in range(ATTEMPTS):
@@ -171,13 +173,13 @@ class LocalHistory:
                 steps = plan(now.entries, wanted, paths)
                 touched.update(step.path for step in steps)
                 changing = self._carry_out(Restoration(home, now, repository.content), steps, gauge)
-                if changing is None:
+                if not changing:
                     self._record(home, repository, Cause(_gone_back(commit, paths), author))
                     return sorted(touched)
         raise RevertConflict.of(shown(absolute((changing,))), "Files keep changing: end what runs first")
 
-    def _carry_out(self, restoration: Restoration, steps: Sequence[Step], gauge: Gauge) -> str | None:
-        """The path of a file that changed meanwhile, if one did."""
+    def _carry_out(self, restoration: Restoration, steps: Sequence[Step], gauge: Gauge) -> str:
+        """The path of a file that changed meanwhile; empty where none did."""
         with restoration:
             restoration.check(steps)
             breach = gauge.admit(restoration.stage(steps))
@@ -187,7 +189,7 @@ class LocalHistory:
                 restoration.apply(steps)
             except FilesChangingError as changing:
                 return changing.path
-        return None
+        return ""
 
 
 def _ended(done: asyncio.Future[T], turn: asyncio.Lock) -> None:

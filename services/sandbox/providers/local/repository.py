@@ -31,7 +31,9 @@ from services.sandbox.errors import CommitNotFound
 
 BRANCH = Path("refs/heads/main")
 MOST_LOOSE = 64
-"""New objects of one version beyond which they are kept in one file instead of one each."""
+"""Objects added together beyond which they are kept in one file instead of one each."""
+MOST_GATHERED = 8 * 1024 * 1024
+"""Bytes of new objects that wait in memory for being written together."""
 
 _KINDS = {"add": ChangeKind.ADDED, "modify": ChangeKind.MODIFIED, "delete": ChangeKind.DELETED}
 
@@ -54,16 +56,29 @@ class Snapshot:
 
 
 class _Objects(DiskObjectStore):
-    """Adds what is not there yet, and knows what it added."""
+    """Gathers what is new, so that many small objects become one file; `flush` puts it on disk."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.added: list[ObjectID] = []
+        super().__init__(path, fsync_object_files=True)
+        self._fresh: dict[ObjectID, ShaFile] = {}
+        self._fresh_bytes = 0
 
     def add_object(self, obj: ShaFile) -> None:
-        if obj.id not in self:
-            super().add_object(obj)
-            self.added.append(obj.id)
+        if obj.id in self._fresh or obj.id in self:
+            return
+        self._fresh[obj.id] = obj
+        self._fresh_bytes += obj.raw_length()
+        if self._fresh_bytes > MOST_GATHERED:
+            self.flush()
+
+    def flush(self) -> None:
+        """One file for many, one each for few."""
+        fresh, self._fresh, self._fresh_bytes = list(self._fresh.values()), {}, 0
+        if len(fresh) > MOST_LOOSE:
+            self.add_objects([(obj, None) for obj in fresh])
+        else:
+            for obj in fresh:
+                super().add_object(obj)
 
 
 class Repository:
@@ -165,16 +180,21 @@ class Repository:
         return _text(blob.id)
 
     def add_version(self, entries: Mapping[str, Entry], cause: Cause, now: datetime) -> None:
-        """Makes a version of these files, unless they are what the newest one has."""
+        """Makes a version of these files, unless they are what the newest one has; nothing at all is no first one."""
         listed = ((os.fsencode(path), ObjectID(entry.blob.encode()), entry.mode) for path, entry in entries.items())
         tree = commit_tree(self._store, listed)
         tip = self.tip
-        if tip is not None and tip.tree == _text(tree):
+        if (tip is not None and tip.tree == _text(tree)) or (tip is None and not entries):
             return
         commit = _made(tree, tip.commit if tip is not None else None, cause, now)
         self._store.add_object(commit)
-        self._make_durable()
+        self._store.flush()
         _replace(self._path / BRANCH, commit.id + b"\n")
+
+    @property
+    def packs(self) -> int:
+        """Files that hold many objects; each is looked into for each object."""
+        return len(list((self._path / "objects" / "pack").glob("*.pack")))
 
     def compact(self, *, most_bytes: int, most_versions: int) -> None:
         """Puts everything into one file, and drops older versions until no more than half of each is left, where
@@ -223,22 +243,9 @@ class Repository:
 
     def _pack(self, objects: Mapping[ObjectID, None]) -> str:
         """Copies objects, one at a time, into a file of their own; its name."""
-        self._store.fsync_object_files = True
         pack = self._store.add_pack_data(len(objects), (full_unpacked_object(self._store[sha]) for sha in objects))
         assert pack is not None
         return f"pack-{pack.name().decode()}"
-
-    def _make_durable(self) -> None:
-        """What was added is on disk, should the machine lose power after the branch moved."""
-        added = dict.fromkeys(self._store.added)
-        if len(added) > MOST_LOOSE:
-            self._pack(added)
-        for sha in added:
-            if len(added) > MOST_LOOSE:
-                self._store.delete_loose_object(sha)
-            else:
-                _sync(self._path / "objects" / _text(sha)[:2] / _text(sha)[2:])
-        self._store.added.clear()
 
     def _commit(self, commit: str) -> Commit:
         try:
@@ -305,11 +312,3 @@ def _replace(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.rename(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

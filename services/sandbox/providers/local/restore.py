@@ -103,11 +103,11 @@ class Restoration:
                 raise RevertConflict.of(shown(absolute((path,))), NOT_HELD)
 
     def _below(self, parts: Parts) -> Iterator[str]:
-        """What would have to go for a directory to go: its files, and directories with nothing in them."""
-        names = self._files.names(parts) if len(parts) <= MAX_DEPTH else ()
-        if not names:
+        """Whatever is below a directory and is none; one too deep counts as something."""
+        if len(parts) > MAX_DEPTH:
             yield "/".join(parts)
-        for name in names:
+            return
+        for name in self._files.names(parts):
             there = self._files.status((*parts, name))
             if there is not None and stat.S_ISDIR(there.st_mode):
                 yield from self._below((*parts, name))
@@ -134,6 +134,7 @@ class Restoration:
                 self._files.remove(step.parts)
         for number, step in enumerate(steps):
             if step.wanted is not None:
+                self._files.remove_empty(step.parts)
                 self._require_unchanged(step)
                 self._files.place(self._staging / str(number), step.parts, Collision.REPLACE)
 

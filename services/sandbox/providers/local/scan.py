@@ -90,19 +90,17 @@ class Scan:
 
 def known(path: Path) -> Known:
     """What was saved."""
-    with suppress(FileNotFoundError, ValueError):
-        saved = json.loads(path.read_text())
-        return {
-            name: ((mode, size, modified, changed, inode), blob)
-            for name, (mode, size, modified, changed, inode, blob) in saved.items()
-        }
-    return {}
+    try:
+        rows = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {row[0]: ((row[1], row[2], row[3], row[4], row[5]), row[6]) for row in rows}
 
 
 def save(path: Path, settled: Known) -> None:
     """For the next scan. It may be lost at any time."""
     fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(json.dumps({name: [*print_, blob] for name, (print_, blob) in settled.items()}))
+    fresh.write_text(json.dumps([(name, *seen, blob) for name, (seen, blob) in settled.items()]))
     fresh.rename(path)
 
 
