@@ -172,7 +172,7 @@ class Sandbox(Protocol):
         ...
 
     async def write_file(self, place: Place, path: str, content: bytes, permissions: str, presence: Presence) -> str:
-        """Writes a file whole and atomically; its absolute path. `permissions` are octal, empty for the default."""
+        """Writes a file whole and atomically; its absolute path. `permissions` are octal, empty to keep them."""
         ...
 
     async def delete_file(self, place: Place, path: str) -> str:

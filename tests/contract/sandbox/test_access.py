@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mesh.sandbox.v1 import history_pb2
 from mesh.sandbox.v1 import sandbox_pb2 as pb
 
 from services.sandbox import errors
@@ -27,6 +28,11 @@ KINDS: dict[str, Kind] = {
     "Sandboxes.DeleteFile": "write",
     "Sandboxes.UploadFile": "write",
     "Sandboxes.ExecuteCommand": "write",
+    "SandboxHistory.ListTree": "read",
+    "SandboxHistory.ListVersions": "read",
+    "SandboxHistory.GetCommit": "read",
+    "SandboxHistory.ReadVersion": "read",
+    "SandboxHistory.RevertFiles": "write",
     "SandboxInternal.EnsureSandbox": "internal",
     "SandboxInternal.DeleteProjectSandbox": "internal",
     "SandboxInternal.RunProcess": "internal",
@@ -54,6 +60,19 @@ REQUESTS: dict[str, Callable[[Things], Any]] = {
         target=pb.UploadTarget(sandbox_id=things["sandbox"], path="u")
     ),
     "Sandboxes.ExecuteCommand": lambda things: pb.ExecuteCommandRequest(sandbox_id=things["sandbox"], command="true"),
+    "SandboxHistory.ListTree": lambda things: history_pb2.ListTreeRequest(sandbox_id=things["sandbox"]),
+    "SandboxHistory.ListVersions": lambda things: history_pb2.ListVersionsRequest(
+        sandbox_id=things["sandbox"], path="f"
+    ),
+    "SandboxHistory.GetCommit": lambda things: history_pb2.GetCommitRequest(
+        sandbox_id=things["sandbox"], commit=things["commit"]
+    ),
+    "SandboxHistory.ReadVersion": lambda things: history_pb2.ReadVersionRequest(
+        sandbox_id=things["sandbox"], path="f", commit=things["commit"]
+    ),
+    "SandboxHistory.RevertFiles": lambda things: history_pb2.RevertFilesRequest(
+        sandbox_id=things["sandbox"], commit=things["commit"]
+    ),
     "SandboxInternal.EnsureSandbox": lambda things: pb.EnsureSandboxRequest(
         project_id=things["project"], account_id=OWNER
     ),
@@ -83,18 +102,22 @@ BY_PROJECT: dict[str, Callable[[str], Any]] = {
 }
 """What takes the project's id in place of the sandbox's."""
 
+FILES = [pb.DESCRIPTOR, history_pb2.DESCRIPTOR]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def prepare(service: Service, visibility: Visibility) -> Things:
-    """A project of the owner's with a sandbox, a file and a process that ended."""
+    """A project of the owner's with a sandbox, a file of one version and a process that ended."""
     project, key = service.projects.make(public=visibility == "public"), new_id()
     await service.write(project, "f", b"x")
     await service.run(project, "true", key=key)
-    return {"project": project, "sandbox": await service.sandbox(project), "key": key}
+    sandbox = await service.sandbox(project)
+    versions = await service.history().ListVersions(history_pb2.ListVersionsRequest(sandbox_id=sandbox, path="f"))
+    return {"project": project, "sandbox": sandbox, "key": key, "commit": versions.versions[0].commit}
 
 
-@pytest.mark.parametrize("case", cases([pb.DESCRIPTOR], POLICY, KINDS), ids=str)
+@pytest.mark.parametrize("case", cases(FILES, POLICY, KINDS), ids=str)
 async def test_each_caller_gets_the_verdict_of_the_design(service: Service, case: Case) -> None:
     things = await prepare(service, case.visibility)
     channel = service.harness.channel(case.caller, account=OWNER)
@@ -106,7 +129,7 @@ async def test_each_caller_gets_the_verdict_of_the_design(service: Service, case
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in cases([pb.DESCRIPTOR], POLICY, KINDS) if case.rpc in BY_PROJECT], ids=str
+    "case", [case for case in cases(FILES, POLICY, KINDS) if case.rpc in BY_PROJECT], ids=str
 )
 async def test_the_project_s_id_lets_in_whom_the_sandbox_s_does(service: Service, case: Case) -> None:
     things = await prepare(service, case.visibility)
@@ -117,8 +140,8 @@ async def test_the_project_s_id_lets_in_whom_the_sandbox_s_does(service: Service
 @pytest.mark.parametrize("rpc_name", [name for name, kind in KINDS.items() if kind != "internal"])
 async def test_an_unknown_id_looks_like_a_hidden_one(service: Service, rpc_name: str) -> None:
     """Nobody can find out by its answer whether an id exists."""
-    (method,) = {case.method for case in cases([pb.DESCRIPTOR], POLICY, KINDS) if case.rpc == rpc_name}
-    unknown = {"project": new_id(), "sandbox": new_id()}
+    (method,) = {case.method for case in cases(FILES, POLICY, KINDS) if case.rpc == rpc_name}
+    unknown = {"project": new_id(), "sandbox": new_id(), "commit": "0" * 40}
     channel = service.harness.channel("other")
     assert await verdict(channel, method, REQUESTS[rpc_name](unknown)) == 404
     if rpc_name in BY_PROJECT:
@@ -143,5 +166,5 @@ async def test_answers_of_threads_are_believed_for_no_longer_than_told(service: 
     request = pb.ListFilesRequest(sandbox_id=things["sandbox"], path=".")
     await service.user("other").ListFiles(request)
     service.projects.public.discard(things["project"])
-    (method,) = {case.method for case in cases([pb.DESCRIPTOR], POLICY, KINDS) if case.rpc == "Sandboxes.ListFiles"}
+    (method,) = {case.method for case in cases(FILES, POLICY, KINDS) if case.rpc == "Sandboxes.ListFiles"}
     assert await verdict(service.harness.channel("other"), method, request) == 404

@@ -8,6 +8,7 @@ import pytest
 from google.protobuf import duration_pb2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mesh.sandbox.v1 import history_pb2
 from mesh.sandbox.v1 import sandbox_pb2 as pb
 
 from services.kit.errors import InvalidArgument, MeshError
@@ -97,6 +98,29 @@ async def test_any_path(service: Service, project: str, path: str) -> None:
     await tried(user.WriteFile(pb.WriteFileRequest(sandbox_id=sandbox, path=path, content="x")))
     await tried(upload(user, pb.UploadTarget(sandbox_id=sandbox, path=path), [b"x"]))
     await tried(user.DeleteFile(pb.DeleteFileRequest(sandbox_id=sandbox, path=path)))
+
+
+@settings(FUZZ, max_examples=25)
+@given(
+    path=paths,
+    commit=st.one_of(texts, st.from_regex(r"[0-9a-fA-F]{40}", fullmatch=True)),
+    limit=st.integers(-(2**31), 2**31 - 1),
+    others=st.lists(paths, max_size=3),
+)
+async def test_any_version(
+    service: Service, project: str, path: str, commit: str, limit: int, others: list[str]
+) -> None:
+    sandbox, history = await furnished(service, project), service.history()
+    await tried(history.ListTree(history_pb2.ListTreeRequest(sandbox_id=sandbox, path=path, commit=commit)))
+    await tried(history.ListVersions(history_pb2.ListVersionsRequest(sandbox_id=sandbox, path=path, limit=limit)))
+    await tried(history.GetCommit(history_pb2.GetCommitRequest(sandbox_id=sandbox, path=path, commit=commit)))
+    await tried(
+        drained(history.ReadVersion(history_pb2.ReadVersionRequest(sandbox_id=sandbox, path=path, commit=commit)))
+    )
+    newest = await history.ListVersions(history_pb2.ListVersionsRequest(sandbox_id=sandbox, path=".", limit=1))
+    for known in (commit, newest.versions[0].commit):
+        revert = history_pb2.RevertFilesRequest(sandbox_id=sandbox, commit=known, paths=[path, *others])
+        await tried(history.RevertFiles(revert))
 
 
 @FUZZ

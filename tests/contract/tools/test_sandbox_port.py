@@ -173,6 +173,12 @@ async def test_file_is_written_whole_with_its_permissions(client: SandboxClient,
     assert seen.stdout == b"755\n"
 
 
+async def test_file_keeps_its_permissions_unless_told_others(client: SandboxClient, place: Place) -> None:
+    for permissions, expected in (("", b"644\n"), ("750", b"750\n"), ("", b"750\n")):
+        await client.write_file(place, "a.sh", b"#!", permissions, Presence.ANY)
+        assert (await watch(client, command(place, "stat -c %a a.sh"))).stdout == expected
+
+
 async def test_presence_is_demanded(client: SandboxClient, place: Place) -> None:
     with pytest.raises(MeshError) as missing:
         await client.write_file(place, "a.txt", b"a", "", Presence.MUST_EXIST)

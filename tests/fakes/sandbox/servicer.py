@@ -84,8 +84,9 @@ class FakeSandboxServicer(sandbox_pb2_grpc.SandboxInternalServicer):
         if path.is_dir() or (write.must_not_exist and path.exists()):
             raise Conflict("It is there already, or is a directory", reason="WRONG_FILE_TYPE")
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
         path.write_bytes(write.content)
-        path.chmod(int(write.permissions or "644", 8))
+        path.chmod(int(write.permissions, 8) if write.permissions else mode)
 
     def _file(self, project_id: str, name: str) -> Path:
         path = self._path(project_id, name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mesh.sandbox.v1 import history_pb2_grpc
 from mesh.sandbox.v1 import sandbox_pb2 as pb
 from mesh.sandbox.v1 import sandbox_pb2_grpc as rpc
 from mesh.threads.v1 import threads_pb2, threads_pb2_grpc
@@ -90,6 +91,10 @@ class Service:
     def user(self, name: str = "user") -> Any:
         """As a person."""
         return self.harness.stub(rpc.SandboxesStub, name)
+
+    def history(self, name: str = "user") -> Any:
+        """As a person who looks at versions."""
+        return self.harness.stub(history_pb2_grpc.SandboxHistoryStub, name)
 
     async def sandbox(self, project_id: str, account_id: str = OWNER) -> str:
         """The project's sandbox, made if need be."""

@@ -17,7 +17,7 @@ MAX_EDIT_BYTES = 8 * 1024 * 1024
 
 _PATH = text("Path of the file, relative to /workspace.", minLength=1, maxLength=4096)
 _CONTENTS = text("The whole content of the file.")
-_PERMISSIONS = text("Permissions in octal, default 644.", pattern="^[0-7]{3}$")
+_PERMISSIONS = text("Permissions in octal. Default: those of the file that is there, or 644.", pattern="^[0-7]{3}$")
 
 
 class FilesTool(Tool):
