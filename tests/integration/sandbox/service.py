@@ -28,6 +28,7 @@ SMALL: dict[str, Any] = {
     "mesh_sandbox_access_cache_s": 0.0,
     "mesh_sandbox_reserve_mib": 1,
     "mesh_sandbox_uid_count": 4096,
+    "mesh_sandbox_history_pause_s": 3600.0,  # versions are made when somebody looks
 }
 
 

@@ -203,13 +203,12 @@ async def test_a_new_service_knows_what_an_old_one_did_not_record(database_url: 
     place = directory / new_id()
     place.mkdir()
     place.chmod(0o711)
-    slow = {"mesh_sandbox_history_pause_s": 3600.0}
-    async with running_sandbox(database_url, place, **slow) as before:
+    async with running_sandbox(database_url, place) as before:
         project = before.projects.make()
         sandbox = await before.sandbox(project)
         await before.write(project, "f", b"x")
         assert not [*place.glob("**/history/refs/heads/main")]
-    async with running_sandbox(database_url, place, **slow) as after:
+    async with running_sandbox(database_url, place) as after:
         after.projects.owners[project] = OWNER
         (found,) = await versions(after, sandbox)
         assert await content(after, sandbox, "f", found.commit) == b"x"
