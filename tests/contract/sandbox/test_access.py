@@ -135,9 +135,7 @@ async def test_each_caller_gets_the_verdict_of_the_design(service: Service, case
         assert found == case.verdict
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in cases(FILES, POLICY, KINDS) if case.rpc in BY_PROJECT], ids=str
-)
+@pytest.mark.parametrize("case", [case for case in cases(FILES, POLICY, KINDS) if case.rpc in BY_PROJECT], ids=str)
 async def test_the_project_s_id_lets_in_whom_the_sandbox_s_does(service: Service, case: Case) -> None:
     things = await prepare(service, case.visibility)
     channel = service.harness.channel(case.caller, account=OWNER)

@@ -220,7 +220,7 @@ class Staged:
     def commit(self, parts: Parts, *, mode: int | None, collision: Collision) -> Stored:
         """Puts the file in its place. `mode` None: that of the file it replaces, or 644."""
         if mode is None:
-            there = self._files.status(parts) if parts else None
+            there = self._files.status(parts) if parts and collision is not Collision.RENAME else None
             mode = there.st_mode if there is not None and stat.S_ISREG(there.st_mode) else DEFAULT_MODE
         self._files.own(self._file)
         os.fchmod(self._file, mode & PERMISSION_BITS)
