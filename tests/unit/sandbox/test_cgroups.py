@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,17 @@ def test_groups_go_with_their_children(tmp_path: Path) -> None:
     assert group.remove()
     assert not (tmp_path / "box").exists()
     assert group.remove()
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.ENODEV])
+def test_group_that_is_removed_while_it_is_killed_is_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    group = Group(Hierarchies(1, dict.fromkeys(("memory", "pids", "cpu", "freezer"), tmp_path)))
+
+    def gone(path: Path) -> str:
+        raise OSError(code, "gone", path)
+
+    monkeypatch.setattr(Path, "read_text", gone)
+    group.kill()
+    assert group.pids() == ()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,16 @@ PERIOD_US = 100_000
 V1_CONTROLLERS = ("memory", "pids", "cpu", "freezer")
 V2_CONTROLLERS = ("memory", "pids", "cpu")
 FREEZE_ATTEMPTS = 100
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Passes over that the group was removed meanwhile; the kernel says ENODEV where its file was open already."""
+    try:
+        yield
+    except OSError as failure:
+        if failure.errno not in (errno.ENOENT, errno.ENODEV):
+            raise
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class Group:
 
     def pids(self) -> tuple[int, ...]:
         """The processes in the group itself."""
-        with suppress(FileNotFoundError):
+        with _unless_gone():
             return tuple(int(line) for line in (self._at.directories[0] / "cgroup.procs").read_text().split())
         return ()
 
@@ -114,11 +124,11 @@ class Group:
 
     def _freeze(self, v1_state: str, v2_state: str) -> None:
         if self._at.version == 2:
-            with suppress(FileNotFoundError):
+            with _unless_gone():
                 self._write("memory", "cgroup.freeze", v2_state)
             return
         state = self._at.bases["freezer"] / "freezer.state"
-        with suppress(FileNotFoundError):
+        with _unless_gone():
             state.write_text(v1_state)
             for _ in range(FREEZE_ATTEMPTS):
                 if state.read_text().strip() == v1_state:
