@@ -92,9 +92,10 @@ class Group:
 
     def pids(self) -> tuple[int, ...]:
         """The processes in the group itself."""
+        listed = ""
         with _unless_gone():
-            return tuple(int(line) for line in (self._at.directories[0] / "cgroup.procs").read_text().split())
-        return ()
+            listed = (self._at.directories[0] / "cgroup.procs").read_text()
+        return tuple(int(line) for line in listed.split())
 
     def throttled(self) -> int:
         """How often the group was held back for its use of CPU."""
