@@ -171,6 +171,10 @@ class Sandbox(Protocol):
         """The first `max_bytes` of a file. FILE_NOT_FOUND, WRONG_FILE_TYPE, INVALID_PATH."""
         ...
 
+    async def pending_uploads(self, place: Place) -> int:
+        """How many files are announced for the project and not there yet."""
+        ...
+
     async def write_file(self, place: Place, path: str, content: bytes, permissions: str, presence: Presence) -> str:
         """Writes a file whole and atomically; its absolute path. `permissions` are octal, empty to keep them."""
         ...

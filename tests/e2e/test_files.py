@@ -14,6 +14,7 @@ from tests.bench.files import SIZE_MIB, download, peaks, upload
 from tests.bench.load import connected
 from tests.bench.scenes import Bench
 from tests.support.mesh import RunningMesh
+from tests.support.viewer import Viewer, messages_of, start_run
 
 pytestmark = pytest.mark.xdist_group("mesh")
 
@@ -111,6 +112,16 @@ async def test_announced_uploads_are_counted(client: httpx.AsyncClient, project:
     assert started["pending_files"] == 2
     detail = told(await client.post(f"{path}/upload-started", json={}), 400, "INVALID_ARGUMENT")
     assert detail["violations"][0]["field"] == "file_count"
+
+
+async def test_a_run_is_told_that_files_are_still_on_their_way(client: httpx.AsyncClient) -> None:
+    thread = ok(await client.post("/threads", json={}))
+    ok(await client.post(f"/project/{thread['project_id']}/files/upload-started", json={"file_count": 2}))
+    prompt = '[[call read_file {"file_path": "uploads/late.txt"}]] [[step]] [[say done]]'
+    run = await start_run(client, prompt, thread_id=thread["thread_id"])
+    await Viewer(client, run["agent_run_id"]).watch()
+    (row,) = [row for row in await messages_of(client, thread["thread_id"]) if row["type"] == "tool"]
+    assert "still being uploaded (2)" in str(row["metadata"]["result"])
 
 
 async def test_ssh_is_the_one_thing_that_a_local_sandbox_refuses(client: httpx.AsyncClient, project: str) -> None:

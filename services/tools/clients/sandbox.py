@@ -14,10 +14,13 @@ from services.kit.errors import Cancelled, NotFound, Unavailable
 from services.tools.ports import Command, FileContent, Place, Presence, ProcessEnd, ProcessOutput
 
 _SERVICE = "/mesh.sandbox.v1.SandboxInternal"
-IDEMPOTENT = tuple(f"{_SERVICE}/{method}" for method in ("KillProcess", "ReadProjectFile", "ChangeProjectFile"))
+IDEMPOTENT = tuple(
+    f"{_SERVICE}/{method}" for method in ("KillProcess", "ReadProjectFile", "ChangeProjectFile", "CountPendingUploads")
+)
 
 _FILE_S = 30.0
 _KILL_S = 20.0
+_COUNT_S = 3.0
 _PAUSE_S = 0.2
 _PERMANENT = "ISOLATION_UNAVAILABLE"
 
@@ -83,6 +86,10 @@ class SandboxClient:
             pieces += response.data
             size = size or response.size
         return FileContent(bytes(pieces), size)
+
+    async def pending_uploads(self, place: Place) -> int:
+        request = pb.CountPendingUploadsRequest(project_id=place.project_id)
+        return int((await self._stub.CountPendingUploads(request, timeout=_COUNT_S)).pending_files)
 
     async def write_file(self, place: Place, path: str, content: bytes, permissions: str, presence: Presence) -> str:
         write = pb.FileWrite(

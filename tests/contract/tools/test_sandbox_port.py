@@ -145,6 +145,10 @@ async def test_command_past_its_time_is_killed_and_told_so(client: SandboxClient
     assert seen.end.state == "timed_out"
 
 
+async def test_where_nothing_was_announced_nothing_is_pending(client: SandboxClient, place: Place) -> None:
+    assert await client.pending_uploads(place) == 0
+
+
 async def test_kill_of_an_unknown_key_is_none(client: SandboxClient) -> None:
     await client.kill(f"{uuid.uuid4()}:1:0")
 

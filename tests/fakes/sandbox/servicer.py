@@ -20,7 +20,8 @@ _PIECE = 65536
 
 class FakeSandboxServicer(sandbox_pb2_grpc.SandboxInternalServicer):
     """Knows every project. `changes` lists the paths of file changes; `cuts` lists after how many parts each of the
-    next streams of output breaks; `away` refuses changes of files, once each, after they were made."""
+    next streams of output breaks; `away` refuses changes of files, once each, after they were made; `pending` files are
+    on their way."""
 
     def __init__(self, root: Path, processes: FakeProcesses) -> None:
         self.root = root
@@ -28,6 +29,7 @@ class FakeSandboxServicer(sandbox_pb2_grpc.SandboxInternalServicer):
         self.changes: list[str] = []
         self.cuts: list[int] = []
         self.away = 0
+        self.pending = 0
 
     def workspace(self, project_id: str) -> Path:
         path = self.root / project_id
@@ -63,6 +65,11 @@ class FakeSandboxServicer(sandbox_pb2_grpc.SandboxInternalServicer):
         yield pb.ReadProjectFileResponse(data=shown[:_PIECE], size=len(data))
         for begin in range(_PIECE, len(shown), _PIECE):
             yield pb.ReadProjectFileResponse(data=shown[begin : begin + _PIECE])
+
+    async def CountPendingUploads(
+        self, _request: pb.CountPendingUploadsRequest, _context: Any
+    ) -> pb.CountPendingUploadsResponse:
+        return pb.CountPendingUploadsResponse(pending_files=self.pending)
 
     async def ChangeProjectFile(
         self, request: pb.ChangeProjectFileRequest, _context: Any

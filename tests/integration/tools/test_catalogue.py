@@ -135,7 +135,15 @@ async def test_files_are_read_whole_by_lines_and_together(world: World, run: Run
     assert several.result.success
     assert [file["success"] for file in several.value["files"]] == [True, True, False, False]
     missing = await run.call("read_file", {"file_path": "d.txt"}, ordinal=3)
-    assert "no file 'd.txt'" in missing.result.error
+    assert missing.result.error == "There is no file 'd.txt'"
+
+
+async def test_a_file_that_may_be_on_its_way_is_waited_for(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.sandbox, "pending", 2)
+    missing = await run.call("read_file", {"file_path": "d.txt"})
+    assert "still being uploaded (2)" in missing.result.error
 
 
 async def test_large_file_is_read_in_bounds(world: World, run: Run) -> None:

@@ -63,7 +63,8 @@ class FileReaderTool(Tool):
         try:
             content = await self._sandbox.read_file(place, path, MAX_FILE_BYTES)
         except MeshError as refused:
-            return _unread(path, f"There is no file '{path}'" if refused.reason == FILE_NOT_FOUND else refused.message)
+            missing = refused.reason == FILE_NOT_FOUND
+            return _unread(path, await self._missing(place, path) if missing else refused.message)
         if b"\0" in content.data[:8192]:
             return _unread(path, f"This is a binary file of {content.size} bytes; look at it with a command")
         decoder = TextDecoder()
@@ -73,6 +74,16 @@ class FileReaderTool(Tool):
         part["truncated"] = part["truncated"] or content.size > MAX_FILE_BYTES or len(str(part["content"])) > room
         part["content"] = bounded(str(part["content"]), room)
         return {"file_path": path, "success": True, "size_bytes": content.size, **part}
+
+    async def _missing(self, place: Place, path: str) -> str:
+        """What to say of a file that is not there: perhaps it is on its way."""
+        try:
+            pending = await self._sandbox.pending_uploads(place)
+        except MeshError:
+            pending = 0
+        if not pending:
+            return f"There is no file '{path}'"
+        return f"There is no file '{path}' yet. Files are still being uploaded ({pending}): wait, then read it again"
 
 
 def _paths(arguments: Arguments) -> Sequence[str]:
