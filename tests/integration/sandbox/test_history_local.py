@@ -383,6 +383,20 @@ async def test_old_versions_go_when_the_history_is_full(story: Story, monkeypatc
     assert await story.read("a", newest) == b"19"
 
 
+async def test_the_oldest_version_is_gone_back_to_before_it_goes(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.write("a", "oldest")
+    first = await story.record()
+    for number in range(3):
+        story.write("a", f"{number}")
+        await story.record()
+    story.write("a", "not recorded yet")
+    monkeypatch.setattr(local_history, "MOST_VERSIONS", 2)
+    monkeypatch.setattr(local_history, "MOST_FILES_ON_DISK", 1)
+    assert await story.revert(first) == ["a"]
+    assert (story.workspace / "a").read_text() == "oldest"
+    assert first not in await story.commits()
+
+
 async def test_history_takes_no_more_room_than_it_may() -> None:
     config = replace(CONFIG, bounds=replace(CONFIG.bounds, total_bytes=MIB), repository_bytes=2 * MIB)
     with public_directory() as root:

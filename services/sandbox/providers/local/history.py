@@ -133,6 +133,7 @@ class LocalHistory:
         try:
             with self._repository(home) as repository:
                 self._record(home, repository, cause)
+                self._hold_bounds(home, repository)
         except FileNotFoundError:
             if self._homes.find(sandbox_id) is not None:  # else it was deleted meanwhile
                 raise
@@ -154,7 +155,6 @@ class LocalHistory:
         settled = found.settled_before(int(started.timestamp() * 1e9))
         if settled != before:
             save(cache, settled)
-        self._hold_bounds(home, repository)
         return found
 
     def _hold_bounds(self, home: Home, repository: Repository) -> None:
@@ -175,6 +175,7 @@ class LocalHistory:
                 changing = self._carry_out(Restoration(home, now, repository.content), steps, gauge)
                 if not changing:
                     self._record(home, repository, Cause(_gone_back(commit, paths), author))
+                    self._hold_bounds(home, repository)  # not before: what is gone back to may be the oldest
                     return sorted(touched)
         raise RevertConflict.of(shown(absolute((changing,))), "Files keep changing: end what runs first")
 
@@ -182,7 +183,8 @@ class LocalHistory:
         """The path of a file that changed meanwhile; empty where none did."""
         with restoration:
             restoration.check(steps)
-            breach = gauge.admit(restoration.stage(steps))
+            grown = restoration.stage(steps)
+            breach = gauge.admit(grown) if grown > 0 else None
             if breach is not None:
                 raise QuotaExceeded.of(breach.what, breach.limit)
             try:
