@@ -33,6 +33,7 @@ from services.agent.engine.coordinator import StatelessCoordinator
 from services.agent.engine.execution import Parts
 from services.agent.engine.heartbeat import HeartbeatSettings
 from services.agent.engine.policy import ToolPolicy
+from services.agent.engine.recovery import RunRecovery
 from services.agent.llm.registry import ModelRegistry, ModelSettings
 from services.agent.policy import POLICY, WORKER_POLICY
 from services.agent.servicer import AgentInternalServicer, AgentRunsServicer
@@ -55,6 +56,7 @@ from services.agent.stream.wire import Wire
 from services.agent.use_cases.create_agent import CreateAgent
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.delete_agent import DeleteAgent
+from services.agent.use_cases.end_run import EndRun
 from services.agent.use_cases.get_agent import GetAgent
 from services.agent.use_cases.list_agents import ListAgents
 from services.agent.use_cases.list_runs import ListRuns
@@ -97,6 +99,17 @@ class Shared:
     tools: tools_client.ToolsClient
     models: ModelRegistry
     marks: DeliveredMarks
+
+    def end_run(self) -> EndRun:
+        """Ends runs from outside."""
+        return EndRun(
+            PostgresOwnership(self.database),
+            PostgresJournal(self.database),
+            self.tools,
+            self.hints,
+            EndAnnouncer(self.wire),
+            self.clock.now,
+        )
 
 
 def build_role(role: Role) -> Build[Settings]:
@@ -180,6 +193,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
         parts,
         HeartbeatSettings(settings.mesh_heartbeat_s, settings.mesh_lease_ttl_s, settings.mesh_loop_stall_s),
         lambda: PostgresLeases(settings),
+        RunRecovery(parts.ownership, shared.end_run(), settings.mesh_sweep_s),
         backpressure=backpressure,
         sweep_s=settings.mesh_sweep_s,
         tasks=shared.tasks,

@@ -217,11 +217,14 @@ class OwnershipStore(Protocol):
     async def release(self, fence: Fence) -> None:
         """Gives a run back at once, without burning an attempt."""
 
-    async def poisoned(self, limit: int) -> list[tuple[Fence, UUID]]:
-        """Runs whose owners keep dying, and their threads."""
+    async def poisoned(self, limit: int) -> list[Run]:
+        """Runs whose owners keep dying."""
 
     async def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        """Ends one, raising its epoch; False: somebody was faster."""
+        """Ends one, raising its epoch, and writes its dead letter; False: somebody was faster."""
+
+    async def end(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        """Ends any run that has not ended, raising its epoch; False: the epoch is another, or it has."""
 
 
 class JournalStore(Protocol):

@@ -14,15 +14,13 @@ from uuid import UUID
 
 import structlog
 
-from services.agent.codec.events import encode_event
-from services.agent.codec.rows import encode_charges
 from services.agent.domain.run import Claim, Run, RunSpec, StopReason
-from services.agent.engine import endings
 from services.agent.engine.backpressure import BackpressureController
 from services.agent.engine.execution import Execution, Parts
-from services.agent.engine.heartbeat import Heartbeat, HeartbeatSettings, Leases
-from services.agent.ports import Fence, Owed, Stamped
-from services.kit.errors import Unavailable
+from services.agent.engine.heartbeat import HeartbeatSettings, Leases
+from services.agent.engine.lifecycle import WorkerLifecycle
+from services.agent.engine.ownership import RunOwnership
+from services.agent.engine.recovery import RunRecovery
 from services.kit.tasks import Supervisor
 
 log = structlog.get_logger()
@@ -47,34 +45,32 @@ class StatelessCoordinator:
         parts: Parts,
         beats: HeartbeatSettings,
         open_leases: Callable[[], Leases],
+        recovery: RunRecovery,
         *,
         backpressure: BackpressureController,
         sweep_s: float,
         tasks: Supervisor,
     ) -> None:
         self.owner = owner
-        self._parts = parts
-        self._ttl_s = beats.ttl_s
         self.backpressure = backpressure
+        self._parts = parts
+        self._recovery = recovery
         self._sweep_s = sweep_s
         self._tasks = tasks
-        self._heartbeat = Heartbeat(beats, open_leases, self._lost, self._stop)
-        self._executions: dict[UUID, tuple[Execution, asyncio.Task[None]]] = {}
+        self._ownership = RunOwnership(owner, parts.ownership, beats, open_leases, self._lost, self._stop)
+        self._runs = WorkerLifecycle()
         self._wake = asyncio.Event()
-        self._leaving = False
-        self._empty = asyncio.Event()
-        self._empty.set()
 
     @property
     def in_flight(self) -> int:
         """Runs that are executed now."""
-        return len(self._executions)
+        return len(self._runs)
 
     def start(self, listening: Listening) -> None:
         """Begins to work, in the background."""
-        self._tasks.start("heartbeat", self._heartbeat.run)
+        self._tasks.start("heartbeat", self._ownership.keep)
         self._tasks.start("claim", self._claim_forever)
-        self._tasks.start("bury", self._bury_forever)
+        self._tasks.start("recovery", lambda: self._recovery.run(self._ownership.may_steal))
         self._tasks.start("hints.work", lambda: self._hear_work(listening))
         self._tasks.start("hints.stop", lambda: self._hear_stops(listening))
 
@@ -84,33 +80,18 @@ class StatelessCoordinator:
 
     async def drain(self, grace_s: float) -> None:
         """Claims nothing more; runs end, or are given back at the end of the grace at the latest."""
-        self._leaving = True
-        for execution, _ in self._executions.values():
-            execution.interrupt.leaving = True
-        try:
-            async with asyncio.timeout(grace_s):
-                await self._empty.wait()
-        except TimeoutError:
-            for execution, _ in list(self._executions.values()):
-                execution.interrupt.trigger("drain")
-            await self._empty.wait()
+        await self._runs.drain(grace_s)
 
     async def _claim_forever(self) -> None:
-        while not self._leaving:
+        while not self._runs.leaving:
             self._wake.clear()
-            wanted = self.backpressure.allowance(len(self._executions))
-            claims = await self._claim(wanted) if wanted > 0 else []
+            wanted = self.backpressure.allowance(len(self._runs))
+            claims = await self._ownership.claim(wanted) if wanted > 0 else []
             self.backpressure.claimed(len(claims))
             for claim in claims:
                 self._begin(claim)
             if len(claims) < wanted or wanted <= 0:
                 await self._nap()
-
-    async def _claim(self, wanted: int) -> list[Claim]:
-        try:
-            return await self._parts.ownership.claim(self.owner, self._ttl_s, wanted, self._heartbeat.may_steal)
-        except Unavailable:
-            return []
 
     async def _nap(self) -> None:
         pause = self._sweep_s * random.uniform(0.75, 1.0)  # noqa: S311 -- jitter, not a secret
@@ -120,51 +101,27 @@ class StatelessCoordinator:
         except TimeoutError:
             return
 
-    async def _bury_forever(self) -> None:
-        """Ends runs that nobody could execute."""
-        while True:
-            await asyncio.sleep(self._sweep_s * random.uniform(1.0, 2.0))  # noqa: S311 -- as above
-            if not self._heartbeat.may_steal:
-                continue
-            for fence, thread_id in await self._parts.ownership.poisoned(16):
-                await self._bury(fence, thread_id)
-
-    async def _bury(self, fence: Fence, thread_id: UUID) -> None:
-        at_ms = round(self._parts.now().timestamp() * 1000)
-        event = encode_event(endings.terminal(endings.POISON), fence.epoch + 1, 1, at_ms, durable=True)
-        owed = Owed("charges", encode_charges(fence.account_id, fence.run_id, thread_id, [], release=True))
-        payload = event.SerializeToString()
-        if await self._parts.ownership.end_poisoned(fence, endings.POISON, Stamped(1, payload), owed):
-            log.error("run.poisoned", run_id=str(fence.run_id))
-            await self._parts.announce(fence.run_id, fence.epoch + 1, payload)
-            await self._parts.hints.work()
-
     def _begin(self, claim: Claim) -> None:
-        execution = Execution(claim, self._parts, self._heartbeat)
-        if self._leaving:  # claimed while the worker was told to leave
-            execution.interrupt.trigger("drain")
-        self._heartbeat.add(claim.run_id, claim.epoch)
+        execution = Execution(claim, self._parts, self._ownership)
+        self._ownership.add(claim)
         task = self._tasks.start_once(f"run {claim.run_id}", execution.run)
-        self._executions[claim.run_id] = (execution, task)
-        self._empty.clear()
+        self._runs.add(execution, task)
         task.add_done_callback(lambda _: self._ended(claim))
 
     def _ended(self, claim: Claim) -> None:
-        self._heartbeat.remove(claim.run_id)
-        self._executions.pop(claim.run_id, None)
+        self._ownership.remove(claim)
+        self._runs.remove(claim.run_id)
         self._wake.set()
-        if not self._executions:
-            self._empty.set()
 
     def _lost(self, run_id: UUID, epoch: int) -> None:
         """Somebody else owns it: whatever it does here is void."""
-        held = self._executions.get(run_id)
+        held = self._runs.find(run_id)
         if held and held[0].claim.epoch == epoch and not held[0].finishing:
             log.warning("run.lost", run_id=str(run_id), epoch=epoch)
             held[1].cancel()
 
     def _stop(self, run_id: UUID, reason: StopReason) -> None:
-        held = self._executions.get(run_id)
+        held = self._runs.find(run_id)
         if held:
             held[0].interrupt.trigger(reason)
 

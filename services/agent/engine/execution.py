@@ -14,9 +14,9 @@ from services.agent.domain.journal import Journal, OwedRow, fold
 from services.agent.domain.run import Claim
 from services.agent.engine.conversation import ContextManager
 from services.agent.engine.courier import Courier
-from services.agent.engine.heartbeat import Heartbeat
 from services.agent.engine.interrupt import Interrupt, Interrupted
 from services.agent.engine.log import RunLog
+from services.agent.engine.ownership import RunOwnership
 from services.agent.engine.policy import ToolPolicy
 from services.agent.engine.purse import Purse
 from services.agent.engine.runner import AgentRunner
@@ -26,7 +26,6 @@ from services.agent.llm.registry import ModelRegistry
 from services.agent.ports import (
     AnnounceEnd,
     Billing,
-    Fence,
     Hints,
     JournalStore,
     OutboxStore,
@@ -70,10 +69,10 @@ class Parts:
 class Execution:
     """A run in this worker's hands."""
 
-    def __init__(self, claim: Claim, parts: Parts, heartbeat: Heartbeat) -> None:
+    def __init__(self, claim: Claim, parts: Parts, ownership: RunOwnership) -> None:
         self.claim = claim
         self._parts = parts
-        self._heartbeat = heartbeat
+        self._ownership = ownership
         loop = asyncio.get_running_loop()
         self.interrupt = Interrupt(loop.time() + claim.seconds_left)
         if claim.stop_reason:
@@ -120,7 +119,7 @@ class Execution:
             more = await AgentRunner(state, parts.context).run(fold(journal, claim.spec.max_steps))
         except Interrupted:
             await publisher.close()
-            await parts.ownership.release(Fence(claim.run_id, claim.epoch, claim.run.account_id))
+            await self._ownership.release(claim)
             log.info("run.handed_over", run_id=str(claim.run_id), epoch=claim.epoch)
             await parts.hints.work()
             return
@@ -146,7 +145,7 @@ class Execution:
         claim, parts = self.claim, self._parts
         purse = Purse(claim, parts.billing, parts.max_output_tokens)
         purse.fold(journal)
-        self._log = RunLog(claim.run, parts.journal, publisher, courier, self._heartbeat.fresh)
+        self._log = RunLog(claim.run, parts.journal, publisher, courier, self._ownership.fresh)
         return RunState(
             claim=claim,
             log=self._log,

@@ -89,7 +89,7 @@ async def test_a_run_that_kills_its_workers_is_ended_as_poison(make_agent: Any, 
     ended = events[-1].run_ended
     assert (ended.status, ended.reason) == ("failed", "poison")
     await eventually(lambda: run.agent_run_id in fakes.billing.released)
-    assert not fakes.billing.posts.keys() & {f"post:{run.agent_run_id}:1"}
+    assert await column(agent, "SELECT kind FROM dead_letters") == ["run"]
     after = await watch(stub, waits.agent_run_id)
     assert after[-1].run_ended.status == "completed"
 

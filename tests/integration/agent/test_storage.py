@@ -233,12 +233,15 @@ async def test_a_run_that_was_claimed_five_times_in_vain_is_poison(stores: Store
     assert await stores.ownership.poisoned(16) == []  # its owner may still make it
     await stores.expire()
     assert await stores.ownership.claim("w", TTL, 1, steal=True) == []
-    ((guard, thread_id),) = await stores.ownership.poisoned(16)
-    assert (guard, thread_id) == (fence(mine), mine.run.thread_id)
+    (run,) = await stores.ownership.poisoned(16)
+    guard = fence(mine)
+    assert (run.run_id, run.epoch) == (guard.run_id, guard.epoch)
     ended = await asyncio.gather(*(stores.ownership.end_poisoned(guard, POISON, ENDED, RELEASE) for _ in range(5)))
     assert sorted(ended) == [False] * 4 + [True]
     assert await stores.value("SELECT count(*) FROM events WHERE epoch = 6 AND n = 1") == 1
     assert await stores.value("SELECT status FROM runs") == "failed"
+    letters = await stores.database.fetch("SELECT kind, attempts, state, error FROM dead_letters")
+    assert [tuple(row) for row in letters] == [("run", 5, "dead", f"poison: {POISON.message}")]
 
 
 async def test_a_result_makes_the_attempts_good(stores: Stores) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from services.agent.domain.run import ATTEMPT_LIMIT, Claim, Ending
+from services.agent.domain.run import ATTEMPT_LIMIT, Claim, Ending, Run
 from services.agent.ports import Fence, Owed, Stamped
-from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_claim
+from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_claim, decode_run
 from services.kit.postgres import Database, UniqueViolation
 
 # A lease that ran out while Postgres itself was away says nothing about its owner: for one ttl after the server's start
@@ -43,16 +41,17 @@ WHERE run_id = $1 AND epoch = $2 AND status = 'running'
 """
 
 POISONED = f"""
-SELECT run_id, epoch, account_id, thread_id FROM runs
+SELECT {RUN_COLUMNS} FROM runs
 WHERE status = 'running' AND attempt >= {ATTEMPT_LIMIT} AND lease_until < now() LIMIT $1
 """
 
-END_POISONED = """
+END = """
 WITH run AS (
     UPDATE runs SET status = $3, epoch = epoch + 1, last_seq = last_seq + 2, completed_at = now(), owner = NULL,
-                    lease_until = NULL, error = $4, error_code = $5, end_reason = $6
-    WHERE run_id = $1 AND epoch = $2 AND status = 'running' AND lease_until < now()
-    RETURNING run_id, account_id, epoch, last_seq
+                    lease_until = NULL, error = $4, error_code = $5, end_reason = $6,
+                    steps = (SELECT count(*) FROM steps WHERE steps.run_id = $1)
+    WHERE run_id = $1 AND epoch = $2 AND status IN ('queued', 'running', 'waiting') AND {guard}
+    RETURNING run_id, account_id, epoch, last_seq, spec, attempt, created_at
 ), terminal AS (
     INSERT INTO events (run_id, seq, epoch, n, payload) SELECT run_id, last_seq - 1, epoch, $7, $8 FROM run
 ), owed AS (
@@ -61,6 +60,13 @@ WITH run AS (
 )
 SELECT count(*) FROM run
 """
+LETTER = """, letter AS (
+    INSERT INTO dead_letters (kind, run_id, seq, account_id, payload, error, attempts, created_at)
+    SELECT 'run', run_id, 0, account_id, convert_to(spec::text, 'UTF8'), 'poison: ' || $4, attempt, created_at FROM run
+)
+SELECT count(*)"""
+END_ANY = END.replace("{guard}", "true")
+END_POISONED = END.replace("{guard}", "status = 'running' AND lease_until < now()").replace("\nSELECT count(*)", LETTER)
 
 
 class PostgresOwnership:
@@ -79,17 +85,22 @@ class PostgresOwnership:
     async def release(self, fence: Fence) -> None:
         await self._database.execute(RELEASE, fence.run_id, fence.epoch)
 
-    async def poisoned(self, limit: int) -> list[tuple[Fence, UUID]]:
-        rows = await self._database.fetch(POISONED, limit)
-        return [(Fence(row["run_id"], row["epoch"], row["account_id"]), row["thread_id"]) for row in rows]
+    async def poisoned(self, limit: int) -> list[Run]:
+        return [decode_run(row) for row in await self._database.fetch(POISONED, limit)]
 
     async def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        return await self._end(END_POISONED, fence, ending, ended, owed)
+
+    async def end(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        return await self._end(END_ANY, fence, ending, ended, owed)
+
+    async def _end(self, statement: str, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
         count = await self._database.fetchval(
-            END_POISONED,
+            statement,
             fence.run_id,
             fence.epoch,
             ending.status,
-            ending.message,
+            ending.message if ending.status == "failed" else None,
             ending.error_code,
             ending.reason,
             ended.n,
