@@ -15,11 +15,12 @@ from mesh.sandbox.v1 import sandbox_pb2, sandbox_pb2_grpc
 from mesh.threads.v1 import threads_pb2 as pb
 
 from services.kit.errors import Unavailable
+from services.kit.postgres import Database
 from services.threads.app import build
 from services.threads.config import Settings
 from tests.support.harness import ServiceHarness, make_settings, serve_fake
 
-__all__ = ["NeighbourFakes", "Settings", "message", "new_id", "running_threads"]
+__all__ = ["NeighbourFakes", "Settings", "emptied", "message", "new_id", "running_threads"]
 
 
 def new_id() -> str:
@@ -104,6 +105,12 @@ class _Sandbox(sandbox_pb2_grpc.SandboxInternalServicer):
     async def DeleteProjectSandbox(self, request: Any, context: Any) -> sandbox_pb2.DeleteProjectSandboxResponse:
         await self._fakes.remember(self._fakes.deleted_projects, [request.project_id])
         return sandbox_pb2.DeleteProjectSandboxResponse()
+
+
+async def emptied(database: Database) -> None:
+    """Deletes everything: row by row, because a TRUNCATE and the service's own reading can wait for each other."""
+    tables = ("messages", "threads", "projects", "usage", "notices", "search_rows", "search_state")
+    await database.execute(";".join(f"DELETE FROM {table}" for table in tables))
 
 
 @asynccontextmanager

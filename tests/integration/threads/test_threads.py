@@ -15,7 +15,7 @@ from mesh.threads.v1 import threads_pb2_grpc as rpc
 from services.kit.errors import InvalidArgument, MeshError, NotFound, PaymentRequired, PermissionDenied
 from services.kit.postgres import Database
 from tests.support.harness import ACCOUNTS, ServiceHarness
-from tests.support.threads import NeighbourFakes, Settings, message, new_id, running_threads
+from tests.support.threads import NeighbourFakes, Settings, emptied, message, new_id, running_threads
 
 Harness = ServiceHarness[Settings]
 
@@ -23,7 +23,7 @@ Harness = ServiceHarness[Settings]
 @pytest.fixture
 async def owner(threads: Harness, database: Database) -> Any:
     """The user, who has nothing yet."""
-    await database.execute("TRUNCATE projects, threads, messages, usage, notices")
+    await emptied(database)
     return threads.stub(rpc.ThreadsStub, "user")
 
 
