@@ -38,9 +38,17 @@ UUIDS = {"account_id", "id", "threadId", "thread_id", "agent_run_id", "project_i
 UUIDS |= {"sandbox_id", "current_version_id"}
 TIMES = {"created_at", "updated_at", "startedAt", "completedAt", "timestamp", "last_checked", "date", "updatedAt"}
 FLAGS = {"personal_account", "_pending", "is_default", "is_public", "is_llm_message", "disabled", "success", "created"}
-FLAGS |= {"renamed", "sandbox_created", "deleted", "updated", "configured", "isAdmin", "revert_affects_files"}
+FLAGS |= {"renamed", "sandbox_created", "deleted", "updated", "configured", "isAdmin"}
 FLAGS |= {"path_affected_on_revert"}
-NUMBERS = {"version_count", "message_count", "threads_deleted", "pending_files", "total", "exit_code"}
+NUMBERS = {
+    "version_count",
+    "message_count",
+    "threads_deleted",
+    "pending_files",
+    "total",
+    "exit_code",
+    "revert_affects_files",
+}
 LISTS = {"active_runs", "agent_runs", "agents", "configured_mcps", "custom_mcps", "tags", "models", "messages"}
 LISTS |= {"threads", "files", "files_in_commit", "revert_files", "versions", "reverted_files", "affected_paths"}
 LISTS |= {"results", "tools", "recent_agent_runs", "usage_records"}
@@ -48,7 +56,7 @@ OBJECTS = {"public_metadata", "private_metadata", "pagination", "agentpress_tool
 OBJECTS |= {"credits", "subscription", "limits", "tier", "_cache", "sandbox", "project", "services", "services_health"}
 MAY_BE_NULL = {"completedAt", "error", "sandbox_id", "description", "system_prompt", "model", "icon_name", "icon_color"}
 MAY_BE_NULL |= {"icon_background", "agent_id", "agent_version_id", "vnc_preview", "sandbox_url", "role", "target"}
-MAY_BE_NULL |= {"maintenanceNotice", "technicalIssue", "updatedAt", "timing_breakdown", "cpu", "memory", "disk"}
+MAY_BE_NULL |= {"slug", "maintenanceNotice", "technicalIssue", "updatedAt", "timing_breakdown", "cpu", "memory", "disk"}
 ANY = {"content", "maintenanceNotice", "technicalIssue", "cpu", "memory", "disk"}
 
 
@@ -81,7 +89,7 @@ async def test_the_owner_is_answered_in_shape(world: World, owner: httpx.AsyncCl
     kind = answer.headers["content-type"].partition(";")[0]
     if endpoint.answer == "events":
         assert kind == "text/event-stream"
-        assert answer.text.startswith("data: {")
+        assert answer.text.startswith("id: 0-1\ndata: {")
     elif endpoint.answer == "bytes":
         assert kind == "application/octet-stream"
         assert answer.content in (b"one", b"two")
@@ -140,7 +148,7 @@ async def test_a_stream_takes_its_token_from_the_url(mesh: RunningMesh, world: W
     async with httpx.AsyncClient(base_url=mesh.url, timeout=30) as client:
         answer = await client.get(f"/agent-run/{world.ids['agent_run_id']}/stream", params={"token": token})
     assert answer.status_code == 200
-    assert answer.text.startswith("data: {")
+    assert answer.text.startswith("id: 0-1\ndata: {")
 
 
 def refusal(answer: httpx.Response, status: int) -> dict[str, Any]:
