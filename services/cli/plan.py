@@ -29,8 +29,6 @@ _ENVOY_LAYER = 5
 _BAD_CONFIGURATION = frozenset({2})
 _LOOPBACK = "127.0.0.1"
 _ENVOY_ADMIN = "envoy-admin"
-# glibc's own eight for each core keep what threads freed: a large file that passes through leaves tens of MiB behind.
-_MEMORY = {"MALLOC_ARENA_MAX": "2"}
 _CHECKOUT = Path(__file__).parents[2]
 
 
@@ -84,7 +82,7 @@ class Plan:
 
     def environment(self, ports: Mapping[str, int]) -> dict[str, str]:
         """What every process of the mesh is told."""
-        return {**_MEMORY, **self._inherited, **self._storage(), **self._common(), **self._targets(ports)}
+        return {**self._inherited, **self._storage(), **self._common(), **self._targets(ports)}
 
     def _service(self, process: Process, ports: Mapping[str, int], needs: frozenset[str]) -> Part:
         listen = f"{_LOOPBACK}:{ports[process.name]}"

@@ -184,6 +184,9 @@ def _options(settings: MeshSettings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", limit),
         ("grpc.max_receive_message_length", limit),
         ("grpc.max_concurrent_streams", settings.mesh_max_streams),
+        # What a slow handler has not read waits at its sender: an estimated window would hold tens of MiB of an upload.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 256 * 1024),
         # Room for a token that is too large to be told so, instead of a refusal by the transport.
         ("grpc.max_metadata_size", 64 * 1024),
         ("grpc.keepalive_time_ms", 60_000),
