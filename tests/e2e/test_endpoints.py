@@ -39,16 +39,9 @@ UUIDS |= {"sandbox_id", "current_version_id"}
 TIMES = {"created_at", "updated_at", "startedAt", "completedAt", "timestamp", "last_checked", "date", "updatedAt"}
 FLAGS = {"personal_account", "_pending", "is_default", "is_public", "is_llm_message", "disabled", "success", "created"}
 FLAGS |= {"renamed", "sandbox_created", "deleted", "updated", "configured", "isAdmin"}
-FLAGS |= {"path_affected_on_revert"}
-NUMBERS = {
-    "version_count",
-    "message_count",
-    "threads_deleted",
-    "pending_files",
-    "total",
-    "exit_code",
-    "revert_affects_files",
-}
+FLAGS |= {"path_affected_on_revert", "path_in_commit"}
+NUMBERS = {"version_count", "message_count", "threads_deleted", "pending_files", "total", "exit_code"}
+NUMBERS |= {"revert_affects_files"}
 LISTS = {"active_runs", "agent_runs", "agents", "configured_mcps", "custom_mcps", "tags", "models", "messages"}
 LISTS |= {"threads", "files", "files_in_commit", "revert_files", "versions", "reverted_files", "affected_paths"}
 LISTS |= {"results", "tools", "recent_agent_runs", "usage_records"}
