@@ -1,0 +1,62 @@
+"""`python -m tests.chaos [--seed S] [--faults N] [--round R] [--quick] [--write]`: prints the table; exits 1 on any
+violation."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import secrets
+import sys
+import time
+
+from tests.chaos import report
+from tests.chaos.campaign import Load, Round, play
+from tests.chaos.scenario import schedule
+from tests.chaos.stage import staged
+
+PER_ROUND = 60
+
+
+async def campaign(arguments: argparse.Namespace) -> list[Round]:
+    """All rounds, or the one that is asked for."""
+    rounds: list[Round] = []
+    load = Load(arguments.people, arguments.hands)
+    async with staged(arguments.workers) as stage:
+        faults = schedule(stage, random.Random(arguments.seed), arguments.faults, quick=arguments.quick)
+        if arguments.only:
+            faults = [fault for fault in faults if arguments.only in f"{fault.kind}: {fault.where}"]
+        parts = [faults[start : start + PER_ROUND] for start in range(0, len(faults), PER_ROUND)]
+        for number, part in enumerate(parts, start=1):
+            if arguments.round in (0, number):
+                rounds.append(await play(stage, arguments.seed, number, part, load))
+                print(report.line(rounds[-1]), file=sys.stderr, flush=True)
+    return rounds
+
+
+def main() -> None:
+    """Parses, runs, reports."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", default=secrets.token_hex(4))
+    parser.add_argument("--faults", type=int, default=1100)
+    parser.add_argument("--round", type=int, default=0, help="this round alone")
+    parser.add_argument("--only", default="", help="faults whose kind or place has this in it")
+    parser.add_argument("--people", type=int, default=Load.people, help="stories at once")
+    parser.add_argument("--hands", type=int, default=Load.hands, help="faults at once")
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="no outage of 20 s")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    rounds = asyncio.run(campaign(arguments))
+    text = report.table(arguments.seed, rounds, time.monotonic() - began)
+    print(text)
+    if arguments.write:
+        report.write(text)
+    if any(chapter.figures.violations for chapter in rounds):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

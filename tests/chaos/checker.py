@@ -1,0 +1,341 @@
+"""The history checker: every invariant that can be seen from outside and from Postgres, over what really happened.
+
+It reads the services' tables, the audit that Postgres wrote, the model's log, the fake tools' effects and what clients
+were told. Each check names its invariant; a violation says which run and what.
+
+    I1 I2 I3 I4 I5 I6 I7 I8 I9 I10 I11 I12 I13 I14 I15 I16 I18 I19, L1 L2 L3 L4 L6 L9 L10 L11   here
+    I24                          the scenario of the rolling restart: its clients count what failed
+    I17 I20 I21 I22 I23, L5 L7 L8 L12   can not be told from outside: see docs/reliability.md for their tests
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+from mesh.agent.v1 import events_pb2
+
+from tests.chaos.clients import History
+from tests.chaos.orders import Taken
+
+LEDGER: Final = "billing"
+_CLOCKS_S: Final = 0.005
+"""The wall clock of one machine, read by several processes."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing that must never happen."""
+
+    invariant: str
+    run_id: str
+    what: str
+
+
+@dataclass
+class Figures:
+    """What a round of chaos came to."""
+
+    runs: int = 0
+    endings: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
+    promises: int = 0
+    lost: int = 0
+    effects: int = 0
+    duplicate_effects: int = 0
+    zombie_writes: int = 0
+    charges: int = 0
+    double_charges: int = 0
+    drift: int = 0
+    model_calls: int = 0
+    repaid: int = 0
+    crashes_met: int = 0
+    takeovers: list[float] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+
+    def add(self, other: Figures) -> None:
+        """Sums up."""
+        for name, value in vars(other).items():
+            if name == "endings":
+                self.endings.update(value)
+            else:
+                setattr(self, name, getattr(self, name) + value)
+
+
+class Checker:
+    """Checks one round: its histories, on a mesh that has come to rest."""
+
+    def __init__(
+        self,
+        connection: asyncpg.Connection[asyncpg.Record],
+        histories: Sequence[History],
+        model_calls: Iterable[dict[str, Any]],
+        effects: Iterable[dict[str, Any]],
+        crashes: Sequence[Taken],
+    ) -> None:
+        self._db = connection
+        self._histories = [history for history in histories if history.run_id]
+        self._runs = [UUID(run_id) for run_id in sorted({history.run_id for history in self._histories})]
+        known = {str(run_id) for run_id in self._runs}
+        self._calls = [call for call in model_calls if call["request_id"].partition(":")[0] in known]
+        self._effects = [effect for effect in effects if effect["key"].partition(":")[0] in known]
+        self._crashes = crashes
+        self.figures = Figures(runs=len(self._runs))
+
+    async def check(self) -> Figures:
+        """All of it."""
+        await self._epochs()
+        await self._active()
+        await self._steps()
+        await self._stops()
+        await self._effects_once()
+        await self._model()
+        await self._endings()
+        await self._promises()
+        await self._charges()
+        await self._takeovers()
+        return self.figures
+
+    def _broken(self, invariant: str, run_id: object, what: str) -> None:
+        self.figures.violations.append(Violation(invariant, str(run_id), what))
+
+    async def _rows(self, sql: str) -> list[asyncpg.Record]:
+        return await self._db.fetch(sql, self._runs)
+
+    async def _epochs(self) -> None:
+        """I1, I2, I18."""
+        for row in await self._rows(
+            "SELECT run_id, epoch, array_agg(DISTINCT owner) AS owners FROM chaos.audit WHERE what = 'run'"
+            " AND owner IS NOT NULL AND run_id = ANY($1) GROUP BY run_id, epoch HAVING count(DISTINCT owner) > 1"
+        ):
+            self._broken("I1", row["run_id"], f"epoch {row['epoch']} has owners {row['owners']}")
+        for row in await self._rows(
+            "SELECT run_id, seq, epoch FROM (SELECT *, max(epoch) OVER (PARTITION BY run_id ORDER BY seq) AS highest"
+            " FROM agent.events WHERE run_id = ANY($1)) AS e WHERE epoch < highest"
+        ):
+            self._broken("I1", row["run_id"], f"epoch {row['epoch']} at seq {row['seq']} behind a higher one")
+        zombies = await self._rows(
+            "SELECT run_id, what, epoch, highest FROM (SELECT *, max(epoch) FILTER (WHERE what = 'run')"
+            " OVER (PARTITION BY run_id ORDER BY id) AS highest FROM chaos.audit WHERE run_id = ANY($1)) AS a"
+            " WHERE epoch < highest AND NOT (what = 'event' AND epoch = 0)"
+        )
+        self.figures.zombie_writes += len(zombies)
+        for row in zombies:
+            self._broken("I2", row["run_id"], f"{row['what']} of epoch {row['epoch']} behind epoch {row['highest']}")
+        for row in await self._rows(
+            "SELECT run_id, max(attempt) AS attempt FROM chaos.audit WHERE run_id = ANY($1)"
+            " GROUP BY run_id HAVING max(attempt) > 5"
+        ):
+            self._broken("I18", row["run_id"], f"attempt {row['attempt']}")
+
+    async def _active(self) -> None:
+        """I3."""
+        active: defaultdict[UUID, set[UUID]] = defaultdict(set)
+        for row in await self._rows(
+            "SELECT run_id, thread_id, status FROM chaos.audit WHERE what = 'run' AND run_id = ANY($1) ORDER BY id"
+        ):
+            runs = active[row["thread_id"]]
+            (runs.add if row["status"] in ("running", "waiting") else runs.discard)(row["run_id"])
+            if len(runs) > 1:
+                self._broken("I3", row["run_id"], f"active together: {runs}")
+
+    async def _steps(self) -> None:
+        """I4: a step is done once."""
+        for row in await self._rows(
+            "SELECT run_id, what, step_no, ordinal FROM chaos.audit WHERE what IN ('step', 'call') AND status = 'done'"
+            " AND run_id = ANY($1) GROUP BY run_id, what, step_no, ordinal HAVING count(*) > 1"
+        ):
+            self._broken("I4", row["run_id"], f"{row['what']} {row['step_no']}:{row['ordinal']} was done twice")
+
+    async def _stops(self) -> None:
+        """I9."""
+        for row in await self._rows(
+            "SELECT a.run_id, a.what, a.step_no FROM chaos.audit a JOIN (SELECT run_id, min(id) AS id FROM chaos.audit"
+            " WHERE stopping AND run_id = ANY($1) GROUP BY run_id) AS stop ON stop.run_id = a.run_id AND a.id > stop.id"
+            " WHERE a.what IN ('step', 'call') AND a.status = 'started'"
+        ):
+            self._broken("I9", row["run_id"], f"INTENT of {row['what']} {row['step_no']} behind the stop")
+
+    async def _effects_once(self) -> None:
+        """I4 of effects, I6 of tools, and that what was told to be done was."""
+        times: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for effect in self._effects:
+            times[effect["key"]].append(effect)
+        begun = {
+            f"{row['run_id']}:{row['step_no']}:{row['ordinal']}": row["at"].timestamp()
+            for row in await self._rows(
+                "SELECT run_id, step_no, ordinal, min(at) AS at FROM chaos.audit WHERE what = 'call'"
+                " AND status = 'started' AND run_id = ANY($1) GROUP BY 1, 2, 3"
+            )
+        }
+        self.figures.effects += len(self._effects)
+        for key, done in times.items():
+            self._effect(key, done, begun.get(key))
+        for row in await self._rows(
+            "SELECT run_id, step_no, ordinal FROM agent.calls WHERE success AND function_name LIKE 'effect_%'"
+            " AND run_id = ANY($1)"
+        ):
+            key = f"{row['run_id']}:{row['step_no']}:{row['ordinal']}"
+            if key not in times:
+                self.figures.lost += 1
+                self._broken("I7", row["run_id"], f"{key} is told to have succeeded and had no effect")
+
+    def _effect(self, key: str, done: list[dict[str, Any]], begun: float | None) -> None:
+        run_id, kind = key.partition(":")[0], done[0]["kind"]
+        distinct = len({effect["mark"] for effect in done}) if kind == "idempotent" else len(done)
+        if kind != "pure" and distinct > 1:
+            self.figures.duplicate_effects += distinct - 1
+            self._broken("I4", run_id, f"{kind} effect of {key}: {done}")
+        if begun is None or done[0]["at"] < begun - _CLOCKS_S:
+            self._broken("I6", run_id, f"effect of {key} at {done[0]['at']}, its INTENT at {begun}")
+
+    async def _model(self) -> None:
+        """I5, I6."""
+        asked: defaultdict[str, list[float]] = defaultdict(list)
+        for call in self._calls:
+            asked[call["request_id"]].append(call["received_at"])
+        intents: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
+        for row in await self._rows(
+            "SELECT run_id, step_no, epoch, at FROM chaos.audit WHERE what = 'step' AND status = 'started'"
+            " AND run_id = ANY($1) ORDER BY id"
+        ):
+            intents[f"{row['run_id']}:{row['step_no']}"].append((row["at"].timestamp(), row["epoch"]))
+        self.figures.model_calls += len(self._calls)
+        for step, calls in asked.items():
+            self.figures.repaid += len(calls) - 1
+            self._asked(step, sorted(calls), intents[step])
+        for step, begun in intents.items():
+            most = max(Counter(epoch for _, epoch in begun).values())
+            if most > 3:
+                self._broken("I5", step.partition(":")[0], f"{step} has {most} INTENTs in one epoch")
+            self.figures.crashes_met += len({epoch for _, epoch in begun}) - 1
+
+    def _asked(self, step: str, calls: list[float], intents: list[tuple[float, int]]) -> None:
+        run_id = step.partition(":")[0]
+        if len(calls) > len(intents):
+            self._broken("I5", run_id, f"{step} was asked {len(calls)} times for {len(intents)} INTENTs")
+        for called, (intended, epoch) in zip(calls, intents, strict=False):
+            if called < intended - _CLOCKS_S:
+                self._broken("I6", run_id, f"{step} was asked at {called}, INTENT of epoch {epoch} at {intended}")
+
+    async def _endings(self) -> None:
+        """I8, and what I11 needs: the events as they are stored."""
+        rows = await self._rows("SELECT run_id, status, attempt, end_reason FROM agent.runs WHERE run_id = ANY($1)")
+        self.figures.endings.update(f"{row['status']} ({row['end_reason']})" for row in rows)
+        self.figures.steps += await self._db.fetchval(
+            "SELECT count(*) FROM agent.steps WHERE state = 'done' AND run_id = ANY($1)", self._runs
+        )
+        events: defaultdict[UUID, list[asyncpg.Record]] = defaultdict(list)
+        for row in await self._rows(
+            "SELECT run_id, epoch, n, payload FROM agent.events WHERE run_id = ANY($1) ORDER BY seq"
+        ):
+            events[row["run_id"]].append(row)
+        for row in rows:
+            if row["status"] not in ("completed", "stopped", "failed"):
+                self._broken("I8", row["run_id"], f"still {row['status']}")
+                continue
+            ends = [events_pb2.RunEvent.FromString(e["payload"]).HasField("run_ended") for e in events[row["run_id"]]]
+            if sum(ends) != 1 or not ends[-1]:
+                self._broken("I8", row["run_id"], f"terminals among its events: {ends}")
+        stored = {str(run_id): [f"{e['epoch']}-{e['n']}" for e in found] for run_id, found in events.items()}
+        for history in self._histories:
+            self._views(history, stored.get(history.run_id, []))
+
+    def _views(self, history: History, stored: list[str]) -> None:
+        """I7 of frames, I8 and I10 to I12 of viewers, I13."""
+        for invariant, what in history.broken:
+            self._broken(invariant, history.run_id, what)
+        if not history.ended:
+            self._broken("I8", history.run_id, "not every viewer got a terminal frame")
+        for view in history.views:
+            shown = [frame["_event_id"] for frame in view.durable]
+            lost = set(shown) - set(stored)
+            self.figures.lost += len(lost)
+            if view.ended and shown != stored:
+                missed = [event for event in stored if event not in shown]
+                self._broken("I11", history.run_id, f"shown and not stored: {sorted(lost)}; not shown: {missed}")
+            elif lost:
+                self._broken("I7", history.run_id, f"shown and not stored: {sorted(lost)}")
+
+    async def _promises(self) -> None:
+        """I7 of starts, stops, messages; I12 against what threads has."""
+        runs = {
+            str(row["run_id"]): row
+            for row in await self._rows(
+                "SELECT run_id, status, stop_requested_at FROM agent.runs WHERE run_id = ANY($1)"
+            )
+        }
+        said: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for row in await self._rows(
+            "SELECT run_id, message_id, type, metadata ->> 'text_content' AS text FROM threads.messages"
+            " WHERE run_id = ANY(SELECT unnest($1::uuid[])::text)"
+        ):
+            said[row["run_id"]][str(row["message_id"])] = row["text"] if row["type"] == "assistant" else row["type"]
+        for history in self._histories:
+            self.figures.promises += history.promises
+            run = runs.get(history.run_id)
+            if run is None or "user" not in said[history.run_id].values():
+                self.figures.lost += 1
+                self._broken("I7", history.run_id, f"started; its run is {run}, its rows {said[history.run_id]}")
+            elif history.stop_answered and run["stop_requested_at"] is None and run["status"] == "stopped":
+                self._broken("I7", history.run_id, "a stop that was answered is not recorded")
+            self._texts(history, said[history.run_id])
+
+    def _texts(self, history: History, said: dict[str, str]) -> None:
+        for view in history.views:
+            for message_id, text in view.told.items():
+                if message_id not in said:
+                    self.figures.lost += 1
+                    self._broken("I7", history.run_id, f"message {message_id} was shown whole and is not at threads")
+                elif said[message_id] != text:
+                    self._broken("I12", history.run_id, f"{message_id}: told {text!r}, stored {said[message_id]!r}")
+
+    async def _charges(self) -> None:
+        """I15, I16."""
+        done = {
+            (row["run_id"], row["step_no"])
+            for row in await self._rows(
+                "SELECT run_id, step_no FROM agent.steps WHERE state = 'done' AND run_id = ANY($1)"
+            )
+        }
+        posts = Counter(
+            (row["run_id"], row["step_no"])
+            for row in await self._rows(
+                "SELECT run_id, step_no FROM billing.transfers JOIN billing.usage USING (account_id, transfer_id)"
+                " WHERE kind = 'post' AND NOT wasted AND run_id = ANY($1)"
+            )
+        )
+        self.figures.charges += posts.total()
+        for (run_id, step_no), count in posts.items():
+            if count > 1:
+                self.figures.double_charges += count - 1
+                self._broken("I15", run_id, f"step {step_no} has {count} charges")
+            if (run_id, step_no) not in done:
+                self._broken("I15", run_id, f"a charge for step {step_no}, which is not done")
+        for run_id, step_no in done - set(posts):
+            self._broken("I15", run_id, f"step {step_no} has no charge")
+        for row in await self._rows("SELECT DISTINCT run_id FROM billing.holds WHERE is_open AND run_id = ANY($1)"):
+            self._broken("I16", row["run_id"], "ended, and its hold is open")
+
+    async def _takeovers(self) -> None:
+        """How long runs of a process that was killed or paused waited for their next owner."""
+        for crash in self._crashes:
+            rows = await self._db.fetch(
+                "SELECT (SELECT min(next.at) FROM chaos.audit next WHERE next.run_id = last.run_id AND next.what = 'run'"
+                "        AND next.epoch > last.epoch AND next.owner IS NOT NULL) AS claimed"
+                " FROM (SELECT DISTINCT ON (run_id) run_id, epoch, owner, status FROM chaos.audit"
+                "       WHERE what = 'run' AND run_id = ANY($1) AND at < to_timestamp($2) ORDER BY run_id, id DESC) AS last"
+                " WHERE last.status = 'running' AND split_part(last.owner, ':', 2) = $3",
+                self._runs,
+                crash.at,
+                str(crash.pid),
+            )
+            self.figures.takeovers += [
+                row["claimed"].timestamp() - crash.at
+                for row in rows
+                if row["claimed"] is not None and row["claimed"].timestamp() > crash.at
+            ]

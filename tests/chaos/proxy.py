@@ -1,0 +1,129 @@
+"""One wire between two parts, as a TCP proxy that can be cut, stalled, half open, or slow.
+
+cut: every connection is reset, and new ones are refused. stall: nothing passes, either way, and nobody is told.
+half: what the server says is lost in silence, what the client says arrives. slow: bytes trickle, late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["pass", "cut", "stall", "half", "slow"]
+
+_CHUNK = 64 * 1024
+_SLOW_CHUNK = 512
+_SLOW_PAUSE_S = 0.02
+
+
+@dataclass(frozen=True)
+class Address:
+    """host and port, or the path of a UNIX socket."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+
+class Wire:
+    """Listens on a port of its own; `client` and `server` name the parts."""
+
+    def __init__(self, client: str, server: str, upstream: Address) -> None:
+        self.client = client
+        self.server = server
+        self.port = 0
+        self._upstream = upstream
+        self._mode: Mode = "pass"
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._sockets: set[asyncio.StreamWriter] = set()
+        self._listener: asyncio.Server | None = None
+
+    async def open(self) -> Wire:
+        """Begins to listen."""
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def close(self) -> None:
+        """Ends every connection."""
+        assert self._listener is not None
+        self._listener.close()
+        self._reset()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a connection is open."""
+        return bool(self._connections)
+
+    def set(self, mode: Mode) -> None:
+        """Changes how it is; a wire that was half open is cut when it is mended, as what was lost can not be found."""
+        if self._mode == "half" or mode == "cut":
+            self._reset()
+        self._mode = mode
+        if mode == "stall":
+            self._flows.clear()
+        else:
+            self._flows.set()
+
+    def _reset(self) -> None:
+        for writer in list(self._sockets):
+            with suppress(OSError):
+                peer = writer.get_extra_info("socket")
+                if peer.family != socket.AF_UNIX:
+                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        self._sockets.add(writer)
+        try:
+            if self._mode == "cut":
+                self._reset()
+                return
+            with suppress(OSError):
+                await self._carry(reader, writer)
+        finally:
+            self._connections.discard(task)
+            self._sockets.discard(writer)
+            writer.close()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._flows.wait()
+        there, back = await self._connect()
+        self._sockets.add(back)
+        try:
+            await asyncio.gather(self._pump(reader, back, "client"), self._pump(there, writer, "server"))
+        finally:
+            self._sockets.discard(back)
+            back.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._upstream.path:
+            return await asyncio.open_unix_connection(self._upstream.path)
+        return await asyncio.open_connection(self._upstream.host, self._upstream.port)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, speaker: str) -> None:
+        """Carries one direction to its end; the other side hears of the end as well."""
+        try:
+            while data := await source.read(_SLOW_CHUNK if self._mode == "slow" else _CHUNK):
+                if not self._flows.is_set():
+                    await self._flows.wait()
+                if self._mode == "slow":
+                    await asyncio.sleep(_SLOW_PAUSE_S)
+                if self._mode == "half" and speaker == "server":
+                    continue
+                sink.write(data)
+                await sink.drain()
+            with suppress(OSError, RuntimeError):
+                sink.write_eof()
+        except OSError:
+            sink.transport.abort()

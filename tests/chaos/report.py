@@ -1,0 +1,89 @@
+"""The table: what was injected, and what came of it."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.chaos.campaign import Round
+from tests.chaos.checker import Figures
+from tests.chaos.scenario import NOT_RUN
+from tests.support.mesh import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "reliability.md"
+_BEGIN, _END = "<!-- chaos -->", "<!-- /chaos -->"
+
+
+def line(chapter: Round) -> str:
+    """One round, as it passes."""
+    figures = chapter.figures
+    text = (
+        f"round {chapter.number}: {chapter.log.injected.total()} faults ({chapter.log.missed.total()} not reached),"
+        f" {figures.runs} runs, {figures.steps} steps, {len(figures.violations)} violations, {chapter.seconds:.0f} s"
+    )
+    return "\n".join([text, *(f"    {v.invariant} {v.run_id} {v.what}" for v in figures.violations)])
+
+
+def table(seed: str, rounds: Sequence[Round], seconds: float) -> str:
+    """All rounds together, in Markdown."""
+    figures = Figures()
+    injected: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
+    for chapter in rounds:
+        figures.add(chapter.figures)
+        injected += chapter.log.injected
+        missed += chapter.log.missed
+    rows = [("fault", "injected"), *sorted(injected.items()), ("all", injected.total())]
+    rows += [(f"{kind} ({why})", "not run") for kind, why in NOT_RUN.items()]
+    if missed:
+        rows.append(("armed, and its point not reached in time", f"{missed.total()} (not counted)"))
+    outcome = [("outcome", "count"), *_outcome(figures)]
+    head = f"Seed `{seed}`, {len(rounds)} rounds, {seconds:.0f} s."
+    return "\n\n".join([head, _markdown(rows), _markdown(outcome)])
+
+
+def _outcome(figures: Figures) -> list[tuple[str, object]]:
+    waits = sorted(figures.takeovers)
+    endings = ", ".join(f"{count} {ending}" for ending, count in sorted(figures.endings.items()))
+    crashes = figures.crashes_met
+    return [
+        ("runs", f"{figures.runs}: {endings}"),
+        ("steps", figures.steps),
+        ("acknowledged writes", figures.promises),
+        ("lost", figures.lost),
+        ("effects of tools", figures.effects),
+        ("duplicate effects", figures.duplicate_effects),
+        ("zombie writes accepted", figures.zombie_writes),
+        ("charges", figures.charges),
+        ("double charges", figures.double_charges),
+        ("drift, micro-credits", figures.drift),
+        ("take-overs timed", len(waits)),
+        ("time to take over, p50 / p95 / max, s", _percentiles(waits)),
+        ("model calls", figures.model_calls),
+        (
+            "re-paid model calls per take-over that met a started call",
+            f"{figures.repaid / crashes:.2f}" if crashes else "-",
+        ),
+        ("violations of I1-I24, L1-L12", len(figures.violations)),
+    ]
+
+
+def _percentiles(waits: Sequence[float]) -> str:
+    if len(waits) < 2:
+        return "-"
+    p95 = statistics.quantiles(waits, n=20)[-1]
+    return f"{statistics.median(waits):.2f} / {p95:.2f} / {waits[-1]:.2f}"
+
+
+def _markdown(rows: Sequence[tuple[object, object]]) -> str:
+    lines = [f"| {name} | {value} |" for name, value in rows]
+    return "\n".join([lines[0], "|---|---|", *lines[1:]])
+
+
+def write(text: str) -> None:
+    """Replaces the table in docs/reliability.md."""
+    page = PAGE.read_text()
+    pattern = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
+    PAGE.write_text(pattern.sub(lambda _: f"{_BEGIN}\n{text}\n{_END}", page))

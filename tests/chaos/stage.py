@@ -1,0 +1,256 @@
+"""A mesh to do things to: the plan of `mesh up`, each part's wires led through proxies, restarts without end.
+
+Layers, plan and supervision are the command's own; only what a process runs (`tests.chaos.process`) and the addresses
+it is told are changed. The model is a fake server in this process, whose log says what was asked and answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import redis.asyncio as redis
+
+from services.cli import ports, probes
+from services.cli.bringup import MonotonicTime
+from services.cli.config import Settings, inherited_environment
+from services.cli.identity import ProcessId
+from services.cli.layout import DataDir
+from services.cli.parts import Part
+from services.cli.plan import SERVICES, Plan
+from services.cli.process import PartProcess, spawn
+from services.cli.restart import RestartPolicy
+from services.cli.supervisor import Supervisor
+from services.kit.auth import make_keys, sign_user_token
+from services.kit.clock import SystemClock
+from tests.chaos import audit
+from tests.chaos.orders import OrderBook
+from tests.chaos.wiring import Wires, rewired
+from tests.fakes.llm.server import FakeLlm, serving
+from tests.support.mesh import JWT_SECRET
+
+LEASE_S, BEAT_S, SWEEP_S = 1.0, 0.3, 0.3
+TUNED = {
+    "MESH_LEASE_TTL_S": str(LEASE_S),
+    "MESH_HEARTBEAT_S": str(BEAT_S),
+    "MESH_SWEEP_S": str(SWEEP_S),
+    "MESH_DRAIN_S": "2",
+    "MESH_TOOL_LEASE_S": "1",
+    "MESH_TOOL_BEAT_S": "0.3",
+    "MESH_TOOL_SWEEP_S": "2",
+    "MESH_TOOL_SANDBOX_PATIENCE_S": "20",
+    "MESH_LOG_LEVEL": "info",
+}
+_ALWAYS_AGAIN = RestartPolicy(first_pause=0.05, longest_pause=0.05, deaths=1_000_000, window=0.001)
+_HEALTHY_WITHIN_S = 90.0
+
+
+class Watcher:
+    """Knows each part's process, and whether it is well."""
+
+    def __init__(self) -> None:
+        self.pids: dict[str, int] = {}
+        self.part_of: dict[int, str] = {}
+        self.well: set[str] = set()
+        self.deaths: list[tuple[str, str]] = []
+
+    def starting(self, part: Part, process: ProcessId | None) -> None:
+        self.well.discard(part.name)
+        if process is not None:
+            self.pids[part.name] = process.pid
+            self.part_of[process.pid] = part.name
+
+    def healthy(self, part: Part, after: float) -> None:
+        self.well.add(part.name)
+
+    def late(self, part: Part, after: float) -> None:
+        self.well.discard(part.name)
+
+    def died(self, part: Part, how: str, restart_in: float, deaths: int) -> None:
+        self.well.discard(part.name)
+        self.pids.pop(part.name, None)
+        self.deaths.append((part.name, how))
+
+    def stopped(self, part: Part, how: str) -> None:
+        self.pids.pop(part.name, None)
+
+
+class Stage:
+    """One mesh under chaos. `wires` by (client, server)."""
+
+    def __init__(self, data: DataDir, port: int, parts: tuple[Part, ...], wires: Wires, model: FakeLlm) -> None:
+        self.data = data
+        self.port = port
+        self.wires = wires
+        self.model = model
+        self.parts = {part.name: part for part in parts}
+        self.watcher = Watcher()
+        self.orders = OrderBook(data.root / "chaos")
+        self.database_url = f"postgresql://postgres@/postgres?host={data.socket_dir('pg')}"
+        self.redis_url = f"unix://{data.socket_dir('redis') / 'redis.sock'}"
+
+    @property
+    def workers(self) -> list[str]:
+        """The parts that execute runs."""
+        return [name for name in self.parts if name.startswith("agent-worker")]
+
+    @property
+    def services(self) -> list[str]:
+        """The Python parts and Envoy."""
+        return [name for name in self.parts if name not in ("postgres", "redis")]
+
+    def client(self, sub: str) -> httpx.AsyncClient:
+        """A REST client of one user."""
+        token = sign_user_token(JWT_SECRET, {"sub": sub}, lifetime_s=7200, clock=SystemClock())
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=4)
+        return httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(20, pool=None),
+            limits=limits,
+            trust_env=False,
+        )
+
+    def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Signals a part; whether it was there."""
+        pid = self.watcher.pids.get(part)
+        process = None if pid is None else ProcessId.of(pid)
+        if process is None:
+            return False
+        process.send(number)
+        return True
+
+    async def flush_redis(self) -> None:
+        """FLUSHALL, when it is there."""
+        client = redis.from_url(self.redis_url)
+        try:
+            while True:
+                try:
+                    await client.flushall()
+                except (redis.ConnectionError, redis.BusyLoadingError):
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+        finally:
+            await client.aclose()
+
+    def mend(self) -> None:
+        """Every wire passes."""
+        for wire in self.wires.values():
+            wire.set("pass")
+
+    async def healthy(self, parts: Iterable[str] | None = None, within_s: float = _HEALTHY_WITHIN_S) -> None:
+        """Until these parts (all) are well."""
+        wanted = set(self.parts if parts is None else parts)
+        deadline = time.monotonic() + within_s
+        while not wanted <= self.watcher.well:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not healthy: {wanted - self.watcher.well}")
+            await asyncio.sleep(0.05)
+
+    def log_tail(self, part: str, size: int = 3000) -> str:
+        """The last of what a part said."""
+        path = self.data.log_of(part)
+        return path.read_text(errors="replace")[-size:] if path.exists() else ""
+
+
+@asynccontextmanager
+async def staged(workers: int = 3) -> AsyncIterator[Stage]:
+    """Starts a mesh on free ports in a directory of its own; stops it and removes its data at the end."""
+    with _directory() as place:
+        data, port = DataDir(place / "data"), ports.any_free_port()
+        data.create()
+        make_keys(data.keys, SERVICES)
+        reserved = ports.Reservations(random.Random())
+        model = FakeLlm(flush_each=True)
+        wires: Wires = {}
+        async with serving(model):
+            try:
+                parts = _planned(data, port, workers, model.url, reserved)
+                rewired_parts = [await rewired(part, str(data.root / "chaos"), wires) for part in parts]
+                stage = Stage(data, port, tuple(rewired_parts), wires, model)
+                async with _running(stage):
+                    yield stage
+            finally:
+                reserved.close()
+                for wire in wires.values():
+                    await wire.close()
+
+
+@asynccontextmanager
+async def _running(stage: Stage) -> AsyncIterator[None]:
+    until = asyncio.Event()
+    logs: dict[str, Path] = {name: stage.data.log_of(name) for name in stage.parts}
+
+    async def start(part: Part) -> PartProcess:
+        def say(said: bytes) -> None:
+            with open(logs[part.name], "ab") as file:
+                file.write(said)
+
+        return await spawn(part, say)
+
+    supervisor = Supervisor(
+        tuple(stage.parts.values()),
+        spawn=start,
+        probe=probes.healthy,
+        time=MonotonicTime(),
+        watcher=stage.watcher,
+        policy=_ALWAYS_AGAIN,
+        health_timeout=_HEALTHY_WITHIN_S,
+    )
+    running = asyncio.create_task(supervisor.run(until), name="mesh")
+    try:
+        await stage.healthy()
+        await audit.install(stage.database_url)
+        yield
+    finally:
+        _wake_all(stage)
+        stage.mend()
+        until.set()
+        try:
+            await asyncio.wait_for(running, 60)
+        except TimeoutError:
+            supervisor.kill()
+            raise
+
+
+def _wake_all(stage: Stage) -> None:
+    for name in stage.services:
+        stage.kill(name, signal.SIGCONT)
+
+
+def _planned(data: DataDir, port: int, workers: int, model_url: str, reserved: ports.Reservations) -> tuple[Part, ...]:
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        mesh_http_port=port,
+        mesh_workers=workers,
+        mesh_data_dir=data.root,
+        supabase_jwt_secret=JWT_SECRET,  # type: ignore[arg-type]
+    )
+    kept = {
+        name: value
+        for name, value in inherited_environment().items()
+        if not name.startswith(
+            ("MESH_", "DATABASE_URL", "REDIS_URL", "SUPABASE_", "ENV_MODE", "OPENAI_", "OPENROUTER_")
+        )
+    }
+    plan = Plan(settings, data, kept | TUNED | {"OPENAI_API_BASE": model_url})
+    return plan.parts(reserved.reserve(plan.port_names(), {}))
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix="mesh-chaos-"))
+    place.chmod(0o711)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
