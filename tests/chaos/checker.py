@@ -27,6 +27,15 @@ _CLOCKS_S: Final = 0.005
 """The wall clock of one machine, read by several processes."""
 
 
+_NEXT_OWNERS: Final = """
+SELECT (SELECT min(next.at) FROM chaos.audit AS next WHERE next.run_id = last.run_id AND next.what = 'run'
+        AND next.epoch > last.epoch AND next.owner IS NOT NULL) AS claimed
+FROM (SELECT DISTINCT ON (run_id) run_id, epoch, owner, status FROM chaos.audit
+      WHERE what = 'run' AND run_id = ANY($1) AND at < to_timestamp($2) ORDER BY run_id, id DESC) AS last
+WHERE last.status = 'running' AND split_part(last.owner, ':', 2) = $3
+"""
+
+
 @dataclass(frozen=True)
 class Violation:
     """One thing that must never happen."""
@@ -252,14 +261,13 @@ class Checker:
         if not history.ended:
             self._broken("I8", history.run_id, "not every viewer got a terminal frame")
         for view in history.views:
-            shown = [frame["_event_id"] for frame in view.durable]
-            lost = set(shown) - set(stored)
-            self.figures.lost += len(lost)
-            if view.ended and shown != stored:
-                missed = [event for event in stored if event not in shown]
-                self._broken("I11", history.run_id, f"shown and not stored: {sorted(lost)}; not shown: {missed}")
-            elif lost:
+            shown = {frame["_event_id"] for frame in view.frames}
+            told = {frame["_event_id"] for frame in view.durable if frame["type"] != "message_reset"}
+            if lost := told - set(stored):
+                self.figures.lost += len(lost)
                 self._broken("I7", history.run_id, f"shown and not stored: {sorted(lost)}")
+            if view.ended and (missed := [event for event in stored if event not in shown]):
+                self._broken("I11", history.run_id, f"stored and not shown: {missed}")
 
     async def _promises(self) -> None:
         """I7 of starts, stops, messages; I12 against what threads has."""
@@ -325,11 +333,7 @@ class Checker:
         """How long runs of a process that was killed or paused waited for their next owner."""
         for crash in self._crashes:
             rows = await self._db.fetch(
-                "SELECT (SELECT min(next.at) FROM chaos.audit next WHERE next.run_id = last.run_id AND next.what = 'run'"
-                "        AND next.epoch > last.epoch AND next.owner IS NOT NULL) AS claimed"
-                " FROM (SELECT DISTINCT ON (run_id) run_id, epoch, owner, status FROM chaos.audit"
-                "       WHERE what = 'run' AND run_id = ANY($1) AND at < to_timestamp($2) ORDER BY run_id, id DESC) AS last"
-                " WHERE last.status = 'running' AND split_part(last.owner, ':', 2) = $3",
+                _NEXT_OWNERS,
                 self._runs,
                 crash.at,
                 str(crash.pid),

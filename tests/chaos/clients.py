@@ -37,7 +37,8 @@ class History:
     @property
     def promises(self) -> int:
         """Acknowledged writes: the start, the stop, each stored frame that was shown."""
-        shown = {frame["_event_id"] for view in self.views for frame in view.durable}
+        stored = (frame for view in self.views for frame in view.durable if frame["type"] != "message_reset")
+        shown = {frame["_event_id"] for frame in stored}
         return bool(self.run_id) + self.stop_answered + len(shown)
 
 
