@@ -12,8 +12,8 @@ import time
 
 from tests.chaos import report
 from tests.chaos.campaign import Load, Round, play
-from tests.chaos.scenario import schedule
-from tests.chaos.stage import staged
+from tests.chaos.scenario import Fault, rolling, schedule
+from tests.chaos.stage import Stage, staged
 
 PER_ROUND = 60
 
@@ -21,17 +21,23 @@ PER_ROUND = 60
 async def campaign(arguments: argparse.Namespace) -> list[Round]:
     """All rounds, or the one that is asked for."""
     rounds: list[Round] = []
-    load = Load(arguments.people, arguments.hands)
     async with staged(arguments.workers) as stage:
-        faults = schedule(stage, random.Random(arguments.seed), arguments.faults, quick=arguments.quick)
-        if arguments.only:
-            faults = [fault for fault in faults if arguments.only in f"{fault.kind}: {fault.where}"]
-        parts = [faults[start : start + PER_ROUND] for start in range(0, len(faults), PER_ROUND)]
-        for number, part in enumerate(parts, start=1):
+        for number, faults in enumerate(chapters(stage, arguments), start=1):
             if arguments.round in (0, number):
-                rounds.append(await play(stage, arguments.seed, number, part, load))
-                print(report.line(rounds[-1]), file=sys.stderr, flush=True)
+                chapter = await play(stage, arguments.seed, number, faults, Load(arguments.people, arguments.hands))
+                print(report.line(chapter), file=sys.stderr, flush=True)
+                rounds.append(chapter)
     return rounds
+
+
+def chapters(stage: Stage, arguments: argparse.Namespace) -> list[list[Fault]]:
+    """What each round injects; the last one is the rolling restart."""
+    faults = schedule(stage, random.Random(arguments.seed), arguments.faults, quick=arguments.quick)
+    last = list(rolling(stage))
+    if arguments.only:
+        faults, last = [fault for fault in faults if arguments.only in f"{fault.kind}: {fault.where}"], []
+    rounds = [faults[start : start + PER_ROUND] for start in range(0, len(faults), PER_ROUND)]
+    return [*rounds, last] if last else rounds
 
 
 def main() -> None:

@@ -62,8 +62,13 @@ class Figures:
     drift: int = 0
     model_calls: int = 0
     repaid: int = 0
-    crashes_met: int = 0
+    takeovers_met: int = 0
+    """Take-overs that met a model step that was started and not done, and how many of them asked again."""
+    refusals: int = 0
+    hangups: int = 0
     takeovers: list[float] = field(default_factory=list)
+    handovers: list[float] = field(default_factory=list)
+    """Seconds from a worker's end, or its SIGTERM, to a next owner's claim."""
     violations: list[Violation] = field(default_factory=list)
 
     def add(self, other: Figures) -> None:
@@ -85,6 +90,7 @@ class Checker:
         model_calls: Iterable[dict[str, Any]],
         effects: Iterable[dict[str, Any]],
         crashes: Sequence[Taken],
+        leavings: Sequence[Taken],
     ) -> None:
         self._db = connection
         self._histories = [history for history in histories if history.run_id]
@@ -93,7 +99,13 @@ class Checker:
         self._calls = [call for call in model_calls if call["request_id"].partition(":")[0] in known]
         self._effects = [effect for effect in effects if effect["key"].partition(":")[0] in known]
         self._crashes = crashes
-        self.figures = Figures(runs=len(self._runs))
+        self._leavings = leavings
+        views = [view for history in self._histories for view in history.views]
+        self.figures = Figures(
+            runs=len(self._runs),
+            refusals=sum(history.refusals for history in self._histories),
+            hangups=sum(view.cuts for view in views),
+        )
 
     async def check(self) -> Figures:
         """All of it."""
@@ -207,26 +219,27 @@ class Checker:
         asked: defaultdict[str, list[float]] = defaultdict(list)
         for call in self._calls:
             asked[call["request_id"]].append(call["received_at"])
+        self.figures.model_calls += len(self._calls)
         intents: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
         for row in await self._rows(
             "SELECT run_id, step_no, epoch, at FROM chaos.audit WHERE what = 'step' AND status = 'started'"
             " AND run_id = ANY($1) ORDER BY id"
         ):
             intents[f"{row['run_id']}:{row['step_no']}"].append((row["at"].timestamp(), row["epoch"]))
-        self.figures.model_calls += len(self._calls)
         for step, calls in asked.items():
-            self.figures.repaid += len(calls) - 1
             self._asked(step, sorted(calls), intents[step])
         for step, begun in intents.items():
             most = max(Counter(epoch for _, epoch in begun).values())
             if most > 3:
                 self._broken("I5", step.partition(":")[0], f"{step} has {most} INTENTs in one epoch")
-            self.figures.crashes_met += len({epoch for _, epoch in begun}) - 1
+            self.figures.takeovers_met += len({epoch for _, epoch in begun}) - 1
 
     def _asked(self, step: str, calls: list[float], intents: list[tuple[float, int]]) -> None:
         run_id = step.partition(":")[0]
         if len(calls) > len(intents):
             self._broken("I5", run_id, f"{step} was asked {len(calls)} times for {len(intents)} INTENTs")
+        owners = {max((epoch for at, epoch in intents if at < called + _CLOCKS_S), default=0) for called in calls}
+        self.figures.repaid += len(owners) - 1
         for called, (intended, epoch) in zip(calls, intents, strict=False):
             if called < intended - _CLOCKS_S:
                 self._broken("I6", run_id, f"{step} was asked at {called}, INTENT of epoch {epoch} at {intended}")
@@ -330,16 +343,12 @@ class Checker:
             self._broken("I16", row["run_id"], "ended, and its hold is open")
 
     async def _takeovers(self) -> None:
-        """How long runs of a process that was killed or paused waited for their next owner."""
+        """How long runs of a process that ended or slept waited for their next owner."""
         for crash in self._crashes:
-            rows = await self._db.fetch(
-                _NEXT_OWNERS,
-                self._runs,
-                crash.at,
-                str(crash.pid),
-            )
-            self.figures.takeovers += [
-                row["claimed"].timestamp() - crash.at
-                for row in rows
-                if row["claimed"] is not None and row["claimed"].timestamp() > crash.at
-            ]
+            self.figures.takeovers += await self._waits(crash)
+        for leaving in self._leavings:
+            self.figures.handovers += await self._waits(leaving)
+
+    async def _waits(self, ended: Taken) -> list[float]:
+        rows = await self._db.fetch(_NEXT_OWNERS, self._runs, ended.at, str(ended.pid))
+        return [row["claimed"].timestamp() - ended.at for row in rows if row["claimed"] is not None]

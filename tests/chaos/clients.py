@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ import orjson
 from tests.support.viewer import Restless, Steady, Viewer
 
 RETRIED = frozenset({429, 500, 502, 503, 504})
+_DEAF_S = 2.0
 EFFECTS = ("effect_pure", "effect_idempotent", "effect_once", "effect_queryable")
 
 
@@ -40,6 +41,21 @@ class History:
         stored = (frame for view in self.views for frame in view.durable if frame["type"] != "message_reset")
         shown = {frame["_event_id"] for frame in stored}
         return bool(self.run_id) + self.stop_answered + len(shown)
+
+
+class Deaf(Steady):
+    """Leaves the first connection open for a while and reads nothing of it."""
+
+    def __init__(self) -> None:
+        self._listens = False
+
+    async def pieces(self, raw: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        if not self._listens:
+            self._listens = True
+            await asyncio.sleep(_DEAF_S)
+            return
+        async for piece in raw:
+            yield piece
 
 
 class Person:
@@ -113,7 +129,7 @@ class Person:
 
     async def _watch(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
-        habit = Restless(random.Random(self._dice.getrandbits(64))) if self._dice.random() < 0.7 else Steady()
+        habit = self._dice.choice((Restless(random.Random(self._dice.getrandbits(64))), Steady(), Deaf()))
         view = Viewer(self._client, self.history.run_id, habit=habit)
         self.history.views.append(view)
         try:

@@ -45,9 +45,9 @@ def table(seed: str, rounds: Sequence[Round], seconds: float) -> str:
 
 
 def _outcome(figures: Figures) -> list[tuple[str, object]]:
-    waits = sorted(figures.takeovers)
+    waits, handed = sorted(figures.takeovers), sorted(figures.handovers)
     endings = ", ".join(f"{count} {ending}" for ending, count in sorted(figures.endings.items()))
-    crashes = figures.crashes_met
+    repaid = f"{figures.repaid / figures.takeovers_met:.2f}" if figures.takeovers_met else "-"
     return [
         ("runs", f"{figures.runs}: {endings}"),
         ("steps", figures.steps),
@@ -61,6 +61,7 @@ def _outcome(figures: Figures) -> list[tuple[str, object]]:
         ("drift, micro-credits", figures.drift),
         ("take-overs timed", len(waits)),
         ("time to take over, p50 / p95 / max, s", _percentiles(waits)),
+        (f"hand-over after SIGTERM ({len(handed)}), p50 / p95 / max, s", _percentiles(handed)),
         ("model calls", figures.model_calls),
         (
             "re-paid model calls per take-over that met a started call",
@@ -73,7 +74,7 @@ def _outcome(figures: Figures) -> list[tuple[str, object]]:
 def _percentiles(waits: Sequence[float]) -> str:
     if len(waits) < 2:
         return "-"
-    p95 = statistics.quantiles(waits, n=20)[-1]
+    p95 = statistics.quantiles(waits, n=20, method="inclusive")[-1]
     return f"{statistics.median(waits):.2f} / {p95:.2f} / {waits[-1]:.2f}"
 
 

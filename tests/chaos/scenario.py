@@ -38,6 +38,7 @@ class Log:
     injected: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     crashes: list[Taken] = field(default_factory=list)
+    leavings: list[Taken] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,18 @@ class Director:
         self.stage.wires[wire].set("pass")
         return True
 
+    async def reconnect_storm(self) -> bool:
+        """Every client of the gateway, and the gateway's own connections, are cut five times in a row."""
+        wires = [wire for (client, _), wire in self.stage.wires.items() if client in ("envoy", "edge")]
+        for _ in range(5):
+            for wire in wires:
+                wire.set("cut")
+            await asyncio.sleep(0.1)
+            for wire in wires:
+                wire.set("pass")
+            await asyncio.sleep(0.3)
+        return True
+
     async def cut_wires(self) -> None:
         """All wires of a worker, for half a lease."""
         worker = self.dice.choice(self.stage.workers)
@@ -180,8 +193,10 @@ class Director:
 
     async def restart(self, part: str) -> bool:
         """SIGTERM, as a rollout does it; well again when this returns."""
+        pid = self.stage.watcher.pids.get(part, 0)
         if not self.stage.kill(part, signal.SIGTERM):
             return False
+        self.log.leavings.append(Taken("", part, pid, time.time()))
         while part in self.stage.watcher.well:
             await asyncio.sleep(0.02)
         await self.stage.healthy([part])
@@ -234,6 +249,14 @@ def on_parts(stage: Stage) -> Iterator[Fault]:
         yield Fault("process killed", part, lambda d, p=part: d.kill(p))  # type: ignore[misc]
         yield Fault("process paused past the lease", part, lambda d, p=part: d.pause(p, _ZOMBIE_S))  # type: ignore[misc]
         yield Fault("process restarted by SIGTERM", part, lambda d, p=part: d.restart(p))  # type: ignore[misc]
+    for _ in range(5):
+        yield Fault("reconnect storm", "gateway", lambda d: d.reconnect_storm())
+
+
+def rolling(stage: Stage) -> Iterator[Fault]:
+    """Every process is restarted, one by one."""
+    for part in stage.services:
+        yield Fault("rolling restart", part, lambda d, p=part: d.restart(p), heavy=True)  # type: ignore[misc]
 
 
 def on_storage() -> Iterator[Fault]:
