@@ -63,10 +63,9 @@ def _outcome(figures: Figures) -> list[tuple[str, object]]:
         ("time to take over, p50 / p95 / max, s", _percentiles(waits)),
         (f"hand-over after SIGTERM ({len(handed)}), p50 / p95 / max, s", _percentiles(handed)),
         ("model calls", figures.model_calls),
-        (
-            "re-paid model calls per take-over that met a started call",
-            f"{figures.repaid / crashes:.2f}" if crashes else "-",
-        ),
+        ("re-paid model calls per take-over that met a started call", repaid),
+        ("hang-ups and resumes of viewers", figures.hangups),
+        ("calls refused for the moment, and repeated by the client", figures.refusals),
         ("violations of I1-I24, L1-L12", len(figures.violations)),
     ]
 
