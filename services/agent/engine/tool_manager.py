@@ -252,6 +252,8 @@ class ToolManager:
         execution.record = record
         self._open -= 1
         events, rows = self._told(record, outcome)
+        if not execution.begun:  # no INTENT told viewers that it starts; its result never stands alone
+            events.insert(0, self._started(record))
         if self._open == 0:
             finish_id = self._new_id()
             reason = self._step.finish_reason or "tool_calls"
