@@ -91,7 +91,7 @@ class Execution:
             try:
                 async with Supervisor() as tasks:
                     await self._run(tasks)
-            except Fenced:
+            except* Fenced:  # the supervisor's group wraps it
                 log.warning("run.fenced", run_id=str(run.run_id), epoch=run.epoch)
 
     async def _run(self, tasks: Supervisor) -> None:

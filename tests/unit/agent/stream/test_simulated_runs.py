@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from services.kit.clock import SystemClock
 from services.kit.errors import Unavailable
 from services.kit.tasks import Supervisor
 from tests.fakes.run_stream import RUN, MemoryStore, MemoryTail, Owner, View, check
+from tests.support.virtual_loop import VirtualLoop
 
 PACE = Pace(idle_s=0.2, overdue_s=0.1, away_s=0.05)
 MESSAGES = {f"m{i}": [f"{i}.{j} " for j in range(6)] for i in range(3)}
@@ -27,23 +27,6 @@ FAULTS = [
     "none", "none", "none", "step", "nap", "long_nap", "wipe", "down", "up", "join", "cut", "takeover", "stale",
     "postgres_down", "postgres_up", "hold",
 ]  # fmt: skip
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time passes as soon as everybody waits for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._now = 0.0
-        self._select = self._selector.select  # type: ignore[attr-defined]
-        self._selector.select = self._skip  # type: ignore[attr-defined]
-
-    def time(self) -> float:
-        return self._now
-
-    def _skip(self, timeout: float | None) -> Any:
-        self._now += timeout or 0
-        return self._select(0)
 
 
 class TakenOver(Exception):
