@@ -1,0 +1,175 @@
+"""The invariants over one interleaving. Each violation begins with the name of what it violates."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from uuid import UUID
+
+from mesh.agent.v1 import events_pb2
+
+from services.agent.domain.run import ACTIVE
+from tests.chaos.sim.tables import Commit
+from tests.chaos.sim.world import Story
+from tests.fakes.run_stream import MemoryStore, View, check, place
+
+
+def violations(story: Story) -> list[str]:
+    """All of them, in the order of the invariants."""
+    found = [*story.deeds.wrong, *(f"unforeseen: {failure}" for failure in story.failures)]
+    for run_id in story.runs:
+        commits = [commit for commit in story.tables.commits if commit.run_id == run_id]
+        found += _ownership(commits)
+        found += _once(commits)
+        found += _stopped(commits)
+        found += _model_calls(story, run_id, commits)
+        found += _effects(story, run_id, commits)
+        found += _ending(story, run_id)
+        found += _kept(story, run_id)
+        found += _charged(story, run_id)
+        found += _seen(story, run_id)
+    return found + list(_one_active(story))
+
+
+def _ownership(commits: list[Commit]) -> Iterator[str]:
+    owners: defaultdict[int, set[str]] = defaultdict(set)
+    highest = 0
+    for commit in commits:
+        if commit.what == "claim" and commit.owner:
+            owners[commit.epoch].add(commit.owner)
+        if commit.epoch < highest:
+            yield f"I2 {commit.what} {commit.key} of epoch {commit.epoch} behind epoch {highest}"
+        highest = max(highest, commit.epoch)
+    claims = Counter(commit.epoch for commit in commits if commit.what == "claim")
+    for epoch, count in claims.items():
+        if count > 1:
+            yield f"I1 epoch {epoch} was claimed {count} times, by {owners[epoch]}"
+
+
+def _one_active(story: Story) -> Iterator[str]:
+    active: set[UUID] = set()
+    for commit in story.tables.commits:
+        (active.add if commit.status in ("running", "waiting") else active.discard)(commit.run_id)
+        if len(active) > 1:
+            yield f"I3 {len(active)} runs of one thread are active at {commit.at:.2f}"
+            return
+
+
+def _once(commits: list[Commit]) -> Iterator[str]:
+    done = Counter(commit.key for commit in commits if commit.what == "result")
+    yield from (f"I4 {key} has {count} results" for key, count in done.items() if count > 1)
+    over: set[str] = set()
+    for commit in commits:
+        if commit.what == "intent" and commit.key in over:
+            yield f"I4 INTENT of {commit.key} although it is done"
+        if commit.what == "result":
+            over.add(commit.key)
+
+
+def _stopped(commits: list[Commit]) -> Iterator[str]:
+    stopping = False
+    for commit in commits:
+        if stopping and commit.what == "intent":
+            yield f"I9 INTENT {commit.key} behind the stop"
+        stopping = stopping or commit.what == "stop"
+
+
+def _model_calls(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    intents: defaultdict[str, list[Commit]] = defaultdict(list)
+    for commit in commits:
+        if commit.what == "intent":
+            intents[f"{run_id}:{commit.key}"].append(commit)
+    asked: defaultdict[str, list[float]] = defaultdict(list)
+    for at, step, _ in story.deeds.asked:
+        if step.startswith(str(run_id)):
+            asked[step].append(at)
+    for step, times in asked.items():
+        for number, at in enumerate(times):
+            if number >= len(intents[step]) or at < intents[step][number].at:
+                yield f"I6 {step} is asked for the {number + 1}. time without an INTENT"
+    for step, count in Counter(step for _, step, _ in story.deeds.asked if step in intents).items():
+        owners = len({commit.epoch for commit in intents[step]})
+        if count > 3 * owners:
+            yield f"I5 {step} is asked {count} times by {owners} owners"
+
+
+def _effects(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    begun: dict[str, float] = {}
+    for commit in commits:
+        if commit.what == "intent":
+            begun.setdefault(f"{run_id}:{commit.key}", commit.at)
+    for at, key in story.deeds.effects:
+        run, _, rest = key.partition(":")
+        if run == str(run_id) and (key not in begun or begun[key] > at):
+            yield f"I6 the effect of {rest} came without its INTENT"
+    effects = [key for _, key in story.deeds.effects if key.startswith(str(run_id))]
+    wanted = {f"{run}:{step}:{ordinal}" for run, step, ordinal in story.tables.calls if run == run_id}
+    twice = Counter(":".join(key.split(":")[:3]) for key in effects)
+    yield from (f"I4 {key} has {count} effects" for key, count in twice.items() if count > 1)
+    for (owner, step, ordinal), call in story.tables.calls.items():
+        if owner == run_id and call.success and f"{run_id}:{step}:{ordinal}" not in effects:
+            yield f"I7 {step}:{ordinal} is told to have succeeded and had no effect"
+    if len(effects) > len(wanted) and not any(commit.what == "stop" for commit in commits):
+        yield f"I4 {len(effects)} effects of {len(wanted)} calls"
+
+
+def _ending(story: Story, run_id: UUID) -> Iterator[str]:
+    row = story.tables.runs[run_id]
+    events = [events_pb2.RunEvent.FromString(event.payload) for event in story.tables.events[run_id]]
+    ends = [event.HasField("run_ended") for event in events]
+    if row.run.status in ACTIVE:
+        yield f"I8 still {row.run.status}, attempt {row.attempt}, epoch {row.run.epoch}"
+    elif sum(ends) != 1 or not ends[-1]:
+        yield f"I8 {row.run.status}, its terminals {ends}"
+    elif events[-1].run_ended.status != row.run.status:
+        yield f"I8 the row is {row.run.status}, its terminal {events[-1].run_ended.status}"
+    if row.attempt > 5:
+        yield f"I18 attempt {row.attempt}"
+
+
+def _kept(story: Story, run_id: UUID) -> Iterator[str]:
+    """What was acknowledged or shown is at threads."""
+    rows = story.deeds.rows
+    if not any(row.run_id == str(run_id) and row.type == "user" for row in rows.values()):
+        yield "I7 the user's message is lost"
+    for event in story.tables.events[run_id]:
+        told = events_pb2.RunEvent.FromString(event.payload)
+        kind = told.WhichOneof("event")
+        if kind in ("assistant_complete", "tool_completed"):
+            message_id = getattr(told, kind).message_id
+            if message_id not in rows:
+                yield f"I7 {kind} {message_id} is no row at threads"
+
+
+def _charged(story: Story, run_id: UUID) -> Iterator[str]:
+    done = {step for run, step in story.tables.steps if run == run_id and story.tables.steps[run, step].state == "done"}
+    posts = Counter(
+        charge.step_no for charge in story.deeds.posts.values() if f":{run_id}:" in charge.key and not charge.wasted
+    )
+    if set(posts) != done or any(count > 1 for count in posts.values()):
+        yield f"I15 steps {sorted(done)} are done, charges {dict(posts)}"
+    if not story.deeds.released[str(run_id)]:
+        yield "I16 its hold was never given back"
+
+
+def _seen(story: Story, run_id: UUID) -> Iterator[str]:
+    stored = MemoryStore()
+    stored.rows = sorted(story.tables.events[run_id])
+    for view in story.views[run_id]:
+        if not view.ended:
+            yield "I8 a viewer got no terminal"
+            continue
+        try:
+            check(view, stored)
+        except AssertionError as wrong:
+            yield f"I10-I12 {' '.join(str(wrong).split())[:120]}"
+        yield from _told_in_order(view)
+
+
+def _told_in_order(view: View) -> Iterator[str]:
+    started: set[str] = set()
+    for event in view.events:
+        if event.HasField("tool_started"):
+            started.add(event.tool_started.tool_call_id)
+        if event.HasField("tool_completed") and event.tool_completed.tool_call_id not in started:
+            yield f"I11 the result at {place(event)} is of what never began"
