@@ -61,9 +61,11 @@ def _once(commits: list[Commit]) -> Iterator[str]:
     over: set[str] = set()
     for commit in commits:
         if commit.what == "intent" and commit.key in over:
-            yield f"I4 INTENT of {commit.key} although it is done"
+            yield f"I4 INTENT of {commit.key} although it, or a part of it, was begun for good"
         if commit.what == "result":
             over.add(commit.key)
+        if commit.what == "intent" and ":" in commit.key:  # a step whose tools have begun is not asked again
+            over.add(commit.key.partition(":")[0])
 
 
 def _stopped(commits: list[Commit]) -> Iterator[str]:
@@ -99,13 +101,12 @@ def _effects(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]
         if commit.what == "intent":
             begun.setdefault(f"{run_id}:{commit.key}", commit.at)
     for at, key in story.deeds.effects:
-        run, _, rest = key.partition(":")
-        if run == str(run_id) and (key not in begun or begun[key] > at):
-            yield f"I6 the effect of {rest} came without its INTENT"
-    effects = [key for _, key in story.deeds.effects if key.startswith(str(run_id))]
+        begins = begun.get(":".join(key.split(":")[:3]), at + 1)
+        if key.startswith(str(run_id)) and begins > at:
+            yield f"I6 the effect of {key} came without its INTENT"
+    effects = [":".join(key.split(":")[:3]) for _, key in story.deeds.effects if key.startswith(str(run_id))]
     wanted = {f"{run}:{step}:{ordinal}" for run, step, ordinal in story.tables.calls if run == run_id}
-    twice = Counter(":".join(key.split(":")[:3]) for key in effects)
-    yield from (f"I4 {key} has {count} effects" for key, count in twice.items() if count > 1)
+    yield from (f"I4 {key} has {count} effects" for key, count in Counter(effects).items() if count > 1)
     for (owner, step, ordinal), call in story.tables.calls.items():
         if owner == run_id and call.success and f"{run_id}:{step}:{ordinal}" not in effects:
             yield f"I7 {step}:{ordinal} is told to have succeeded and had no effect"
@@ -123,6 +124,8 @@ def _ending(story: Story, run_id: UUID) -> Iterator[str]:
         yield f"I8 {row.run.status}, its terminals {ends}"
     elif events[-1].run_ended.status != row.run.status:
         yield f"I8 the row is {row.run.status}, its terminal {events[-1].run_ended.status}"
+    elif events[-1].run_ended.reason == "poison" and story.fate.happened.total() < 5:
+        yield f"I8 given up as poison after {story.fate.happened.total()} faults"
     if row.attempt > 5:
         yield f"I18 attempt {row.attempt}"
 

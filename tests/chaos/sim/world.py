@@ -139,7 +139,7 @@ class World:
             for name in ("w1", "w2"):
                 tasks.start_once(name, lambda name=name: self._keep(name))  # type: ignore[misc]
             watching = [tasks.start_once("view", lambda r=run: self._watch(r)) for run in self._viewers()]  # type: ignore[misc]
-            if self.dice.random() < 0.3:
+            if self.dice.random() < 0.5:
                 tasks.start_once("stop", self._stop)
             with suppress(TimeoutError):
                 async with asyncio.timeout(ENDS_WITHIN_S):
@@ -267,7 +267,7 @@ class World:
     # -- people
 
     async def _stop(self) -> None:
-        await asyncio.sleep(self.dice.uniform(0, 2.0))
+        await asyncio.sleep(self.dice.uniform(0, 1.0))
         run_id = self.dice.choice(self.story.runs)
         store: Any = Remote(self.api, self.tables)
 
@@ -318,7 +318,9 @@ def _listening(failures: list[str]) -> Iterator[None]:
 
     def keep(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
         failed = sys.exc_info()[1]
-        if not (isinstance(failed, ExceptionGroup) and failed.split(Unavailable)[1] is None):
+        if event["event"] != "run.poisoned" and not (
+            isinstance(failed, ExceptionGroup) and failed.split(Unavailable)[1] is None
+        ):
             failures.append(f"{event['event']} {event.get('task', '')}: {failed!r}")
         raise structlog.DropEvent
 

@@ -1,0 +1,249 @@
+"""Planted bugs: the weaknesses of lock-and-sweep designs, and the classic ones of this protocol, each put into the
+engine or its store for a few interleavings. Each must be found, under the name of the invariant that it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID, uuid4
+
+from services.agent.domain.journal import CallRecord, Journal, StepRecord, fold
+from services.agent.domain.run import Claim, Ending
+from services.agent.engine import execution, tool_manager
+from services.agent.engine.coordinator import StatelessCoordinator
+from services.agent.engine.log import RunLog
+from services.agent.ports import Fence, Writes
+from services.agent.stream.history import History
+from services.agent.stream.publisher import RunPublisher
+from tests.chaos.sim.checks import violations
+from tests.chaos.sim.tables import Row, Tables
+from tests.chaos.sim.world import play
+from tests.fakes.run_stream import MemoryTail
+
+Plant = Callable[[], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`weakness` is its number in the list of weaknesses that the tests are indexed by; 0: a classic one."""
+
+    name: str
+    weakness: int
+    breaks: str
+    plant: Plant
+
+
+def _replaced(owner: object, **methods: Any) -> Plant:
+    return lambda: patch.multiple(owner, **methods)
+
+
+# -- ownership and recovery
+
+
+def _only_first_claims(self: StatelessCoordinator, claim: Claim) -> None:
+    if claim.epoch == 1:
+        _begin(self, claim)
+
+
+_begin = StatelessCoordinator._begin
+
+
+def _sweep_ends_long_runs(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+    for row in self.runs.values():
+        if row.run.status == "running" and row.deadline - self.now() < 3600 - 0.25:
+            row.run = replace(row.run, status="completed")
+            self._note("terminal", row, row.run.epoch)
+    return _claim(self, owner, ttl_s, limit, steal)
+
+
+def _claim_over_a_live_owner(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+    for row in self.runs.values():
+        if row.run.status == "running" and row.owner != owner:
+            row.lease_until = -1.0
+    return _claim(self, owner, ttl_s, limit, steal)
+
+
+def _claim_without_a_new_epoch(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+    claims = []
+    for claim in _claim(self, owner, ttl_s, limit, steal):
+        row = self.runs[claim.run_id]
+        row.run = replace(row.run, epoch=1)
+        self.commits[-1] = replace(self.commits[-1], epoch=1)
+        claims.append(replace(claim, run=row.run))
+    return claims
+
+
+_claim = Tables.claim
+
+
+def _any_head(self: Tables, row: Row) -> bool:
+    return row.run.status == "queued"
+
+
+def _unfenced(self: Tables, fence: Fence) -> Row | None:
+    row = self.runs[fence.run_id]
+    return row if row.run.status == "running" else None
+
+
+def _unstoppable(self: Tables, fence: Fence) -> Row:
+    return self._demand(fence)
+
+
+# -- journal
+
+
+def _forgets(_: Journal, max_steps: int) -> Any:
+    return fold(Journal(), max_steps)
+
+
+def _asks_again(journal: Journal, max_steps: int) -> Any:
+    return fold(replace(journal, calls=()), max_steps)
+
+
+def _intent_later(self: Tables, fence: Fence, record: StepRecord, input_hash: bytes, writes: Writes) -> int:
+    """INTENT is not written before the model is asked."""
+    return self._insert(self._intent(fence), writes)
+
+
+_key_of = vars(tool_manager)["call_key"]
+
+
+def _key_of_this_try(run_id: UUID, step_no: int, ordinal: int) -> str:
+    return f"{_key_of(run_id, step_no, ordinal)}:{uuid4()}"
+
+
+# -- what is owed
+
+
+def _evicts(self: Tables, limit: int) -> Any:
+    self.outbox = [row for row in self.outbox if row.delivered or self.now() - row.due_at < 0.1]
+    return []
+
+
+def _cleans_up(self: Tables, fence: Fence, ending: Ending, writes: Writes) -> bool:
+    more = _finish_run(self, fence, ending, writes)
+    self.outbox = [row for row in self.outbox if row.delivered or row.run_id != fence.run_id]
+    return more
+
+
+_finish_run = Tables.finish_run
+
+
+def _ends_silently(self: Tables, fence: Fence, ending: Ending, writes: Writes) -> bool:
+    return _finish_run(self, fence, ending, replace(writes, events=()) if ending.status == "failed" else writes)
+
+
+def _calls_all_completed(self: Tables, fence: Fence, ending: Ending, writes: Writes) -> bool:
+    return _finish_run(self, fence, replace(ending, status="completed"), writes)
+
+
+# -- the stream
+
+
+@contextmanager
+def _trimmed_replay() -> Iterator[None]:
+    """Reading takes entries away, and nobody looks into Postgres for what is missing."""
+
+    async def after(self: Any, place: Any) -> Any:
+        entries = await _after(self, place)
+        self.entries = [entry for entry in self.entries if entry not in entries]
+        return entries
+
+    async def nothing(self: Any, place: Any, until: Any = None) -> Any:
+        async for event in _stored_after(self, place, until):
+            if event.HasField("run_ended"):
+                yield event
+
+    with patch.object(MemoryTail, "after", after), patch.object(History, "after", nothing):
+        yield
+
+
+_after, _stored_after = MemoryTail.after, History.after
+
+
+def _other_ids(record: CallRecord, assistant_id: UUID) -> Any:
+    return replace(_tool_row(record, assistant_id), message_id=uuid4())
+
+
+_tool_row = vars(tool_manager)["tool_row"]
+
+
+@contextmanager
+def _shown_before_stored() -> Iterator[None]:
+    async def write(self: Any, statement: Any, events: Sequence[Any], owed: Sequence[Any]) -> None:
+        for event in events:
+            self._publisher.emit(event)
+        await _write(self, statement, events, owed)
+
+    with patch.object(RunLog, "_write", write):
+        yield
+
+
+_write = RunLog._write
+
+
+def _one_epoch(self: RunPublisher, *args: Any, **kwargs: Any) -> None:
+    _init(self, *args, **kwargs)
+    self._n = 100_000 * (self._epoch % 2)
+    self._epoch = 1
+
+
+_init = RunPublisher.__init__
+
+BUGS = (
+    Bug(
+        "recovery claims an orphan, and nothing resumes it",
+        1,
+        "I8",
+        _replaced(StatelessCoordinator, _begin=_only_first_claims),
+    ),
+    Bug(
+        "the sweep completes every run that is longer than its threshold",
+        2,
+        "I8",
+        _replaced(Tables, claim=_sweep_ends_long_runs),
+    ),
+    Bug("rows of an active run are evicted from the buffer", 3, "I7", _replaced(Tables, due=_evicts)),
+    Bug("the end of a run deletes what was not delivered yet", 4, "I16", _replaced(Tables, finish_run=_cleans_up)),
+    Bug(
+        "a claim overwrites a live owner, under the same epoch",
+        5,
+        "I1",
+        _replaced(Tables, claim=_claim_without_a_new_epoch),
+    ),
+    Bug("steps restart at 1 on resume", 6, "I4", _replaced(execution, fold=_forgets)),
+    Bug("a failed run has no terminal frame", 7, "I8", _replaced(Tables, finish_run=_ends_silently)),
+    Bug("a failed run is called completed", 7, "I8", _replaced(Tables, finish_run=_calls_all_completed)),
+    Bug("replay takes away what it replayed", 8, "I10-I12", _trimmed_replay),
+    Bug(
+        "a tool's message has another id in the stream than in the thread",
+        9,
+        "I7",
+        _replaced(tool_manager, tool_row=_other_ids),
+    ),
+    Bug("a result is not fenced", 0, "I2", _replaced(Tables, _fenced=_unfenced)),
+    Bug("two runs of one thread are claimed", 0, "I3", _replaced(Tables, _is_head=_any_head)),
+    Bug("an INTENT ignores the stop", 0, "I9", _replaced(Tables, _intent=_unstoppable)),
+    Bug("the model is asked before its INTENT is stored", 0, "I6", _replaced(Tables, begin_step=_intent_later)),
+    Bug("the model is asked again although its tools have begun", 0, "I4", _replaced(execution, fold=_asks_again)),
+    Bug("a tool's key is new for each try", 0, "I4", _replaced(tool_manager, call_key=_key_of_this_try)),
+    Bug("events are shown before they are stored", 0, "I10-I12", _shown_before_stored),
+    Bug(
+        "a new owner goes on under the old epoch in the stream",
+        0,
+        "I8",
+        _replaced(RunPublisher, __init__=_one_epoch),
+    ),
+)
+
+
+def hunt(bug: Bug | None, tries: int, faults: int = 4) -> tuple[int, list[str]]:
+    """How many interleavings it took to find something, and what; without a bug: all of them."""
+    with bug.plant() if bug else nullcontext():
+        for number in range(1, tries + 1):
+            if found := violations(play(f"hunt {number}", faults)):
+                return number, found
+    return tries, []

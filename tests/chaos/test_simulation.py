@@ -1,0 +1,31 @@
+"""The protocol holds under every interleaving that is tried here, and the checker finds every planted bug."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.sim.bugs import BUGS, Bug, hunt
+from tests.chaos.sim.checks import violations
+from tests.chaos.sim.world import play
+
+TRIES = 400
+
+
+@pytest.mark.parametrize("shard", range(4))
+def test_no_interleaving_violates_an_invariant(shard: int) -> None:
+    for number in range(60):
+        seed = f"shard {shard} {number}"
+        assert violations(play(seed, faults=4)) == [], seed
+
+
+def test_an_interleaving_is_played_again_by_its_seed() -> None:
+    first, second = play("again", faults=4), play("again", faults=4)
+    assert first.tables.commits == second.tables.commits
+    assert first.deeds.effects == second.deeds.effects
+    assert first.fate.happened == second.fate.happened
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name.replace(" ", "_"))
+def test_a_planted_bug_is_found_and_named(bug: Bug) -> None:
+    _, found = hunt(bug, TRIES)
+    assert any(violation.startswith(bug.breaks) for violation in found), found
