@@ -8,7 +8,7 @@ PYTEST := $(BIN)/pytest
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-unit test-contract test-integration test-e2e lint proto proto-check bench check lock clean
+.PHONY: help setup up down demo test test-unit test-contract test-integration test-e2e lint proto proto-check bench chaos chaos-quick check lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -64,7 +64,14 @@ proto-check: setup ## fail when protos/gen is stale
 bench: setup ## measure side by side, print ratios, write bench/results
 	$(BIN)/python -m tests.bench
 
-check: lint proto-check test demo ## what CI runs
+chaos: setup ## over 1,000 faults into a whole mesh, every invariant checked; the table goes into docs/reliability.md
+	$(BIN)/python -m tests.chaos.sim
+	$(BIN)/python -m tests.chaos --write
+
+chaos-quick: setup ## the same in a few minutes, with a few faults of every kind
+	$(BIN)/python -m tests.chaos --quick --faults 60
+
+check: lint proto-check test demo chaos-quick ## what CI runs
 
 lock: setup ## pin requirements.in in requirements.lock
 	$(BIN)/uv pip compile -q requirements.in --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o requirements.lock

@@ -160,9 +160,7 @@ async def check(stage: Stage, histories: list[History], log: Log) -> Figures:
     """The checker over what is there now."""
     connection = await asyncpg.connect(stage.database_url)
     try:
-        checker = Checker(
-            connection, histories, stage.model.log.calls(), stage.orders.effects(), log.crashes, log.leavings
-        )
+        checker = Checker(connection, histories, stage.model.log.calls(), stage.orders.effects(), log.crashes)
         figures = await checker.check()
         await connection.execute("SET search_path TO billing")
         for law, query in CHECKS.items():

@@ -36,6 +36,14 @@ WHERE last.status = 'running' AND split_part(last.owner, ':', 2) = $3
 """
 
 
+_HANDED_OVER: Final = """
+SELECT given.at AS released, (SELECT min(next.at) FROM chaos.audit AS next WHERE next.run_id = given.run_id
+        AND next.what = 'run' AND next.epoch > given.epoch AND next.owner IS NOT NULL) AS claimed
+FROM chaos.audit AS given
+WHERE given.what = 'run' AND given.status = 'running' AND given.owner IS NULL AND given.run_id = ANY($1)
+"""
+
+
 @dataclass(frozen=True)
 class Violation:
     """One thing that must never happen."""
@@ -68,7 +76,7 @@ class Figures:
     hangups: int = 0
     takeovers: list[float] = field(default_factory=list)
     handovers: list[float] = field(default_factory=list)
-    """Seconds from a worker's end, or its SIGTERM, to a next owner's claim."""
+    """Seconds from a worker's end, or from its giving a run back, to the next owner's claim."""
     violations: list[Violation] = field(default_factory=list)
 
     def add(self, other: Figures) -> None:
@@ -90,7 +98,6 @@ class Checker:
         model_calls: Iterable[dict[str, Any]],
         effects: Iterable[dict[str, Any]],
         crashes: Sequence[Taken],
-        leavings: Sequence[Taken],
     ) -> None:
         self._db = connection
         self._histories = [history for history in histories if history.run_id]
@@ -99,7 +106,6 @@ class Checker:
         self._calls = [call for call in model_calls if call["request_id"].partition(":")[0] in known]
         self._effects = [effect for effect in effects if effect["key"].partition(":")[0] in known]
         self._crashes = crashes
-        self._leavings = leavings
         views = [view for history in self._histories for view in history.views]
         self.figures = Figures(
             runs=len(self._runs),
@@ -346,8 +352,11 @@ class Checker:
         """How long runs of a process that ended or slept waited for their next owner."""
         for crash in self._crashes:
             self.figures.takeovers += await self._waits(crash)
-        for leaving in self._leavings:
-            self.figures.handovers += await self._waits(leaving)
+        self.figures.handovers += [
+            row["claimed"].timestamp() - row["released"].timestamp()
+            for row in await self._rows(_HANDED_OVER)
+            if row["claimed"] is not None
+        ]
 
     async def _waits(self, ended: Taken) -> list[float]:
         rows = await self._db.fetch(_NEXT_OWNERS, self._runs, ended.at, str(ended.pid))

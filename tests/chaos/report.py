@@ -61,7 +61,7 @@ def _outcome(figures: Figures) -> list[tuple[str, object]]:
         ("drift, micro-credits", figures.drift),
         ("take-overs timed", len(waits)),
         ("time to take over, p50 / p95 / max, s", _percentiles(waits)),
-        (f"hand-over after SIGTERM ({len(handed)}), p50 / p95 / max, s", _percentiles(handed)),
+        (f"hand-over of a live run ({len(handed)}), p50 / p95 / max, s", _percentiles(handed)),
         ("model calls", figures.model_calls),
         ("re-paid model calls per take-over that met a started call", repaid),
         ("hang-ups and resumes of viewers", figures.hangups),

@@ -38,7 +38,6 @@ class Log:
     injected: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     crashes: list[Taken] = field(default_factory=list)
-    leavings: list[Taken] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -193,10 +192,8 @@ class Director:
 
     async def restart(self, part: str) -> bool:
         """SIGTERM, as a rollout does it; well again when this returns."""
-        pid = self.stage.watcher.pids.get(part, 0)
         if not self.stage.kill(part, signal.SIGTERM):
             return False
-        self.log.leavings.append(Taken("", part, pid, time.time()))
         while part in self.stage.watcher.well:
             await asyncio.sleep(0.02)
         await self.stage.healthy([part])

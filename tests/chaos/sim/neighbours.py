@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -133,6 +133,9 @@ class RemoteTools:
     async def cancel(self, key: str, epoch: int) -> None:
         await self._machine.cross(Unavailable)
         self._tools.cancel(key, epoch)
+
+    async def forget(self, thread_ids: Sequence[UUID]) -> None:
+        await self._machine.cross(Unavailable)
 
 
 class SimModel(MockAi):

@@ -134,16 +134,15 @@ class Tables:
             row.owner, row.lease_until, row.attempt = None, self.now(), max(row.attempt - 1, 0)
             self._note("release", row, fence.epoch)
 
-    def poisoned(self, limit: int) -> list[tuple[Fence, UUID]]:
-        return [
-            (Fence(row.run.run_id, row.run.epoch, row.run.account_id), row.run.thread_id)
-            for row in self.runs.values()
-            if row.run.status == "running" and row.attempt >= ATTEMPT_LIMIT and row.lease_until < self.now()
-        ][:limit]
+    def poisoned(self, limit: int) -> list[Run]:
+        return [row.run for row in self.runs.values() if self._is_poisoned(row)][:limit]
+
+    def _is_poisoned(self, row: Row) -> bool:
+        return row.run.status == "running" and row.attempt >= ATTEMPT_LIMIT and row.lease_until < self.now()
 
     def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
         row = self._fenced(fence)
-        if row is None or row.lease_until >= self.now():
+        if row is None or not self._is_poisoned(row):
             return False
         row.run = replace(row.run, status=ending.status, epoch=row.run.epoch + 1)
         row.owner = None

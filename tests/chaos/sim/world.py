@@ -19,18 +19,20 @@ from uuid import UUID, uuid5
 import structlog
 
 from services.agent.domain.run import Claim, Price, Run, RunSpec, StopReason
-from services.agent.engine import heartbeat
+from services.agent.engine import heartbeat, ownership
 from services.agent.engine.backpressure import BackpressureController, TokenBucket, Vitals
 from services.agent.engine.conversation import ContextManager, PromptManager
 from services.agent.engine.coordinator import StatelessCoordinator
 from services.agent.engine.execution import Parts
 from services.agent.engine.heartbeat import Heartbeat, HeartbeatSettings
 from services.agent.engine.policy import ToolPolicy
+from services.agent.engine.recovery import RunRecovery
 from services.agent.llm.registry import ModelRegistry, ModelSettings
 from services.agent.ports import ChosenAgent, NewRun, Publisher
 from services.agent.stream.publisher import RunPublisher
 from services.agent.stream.reader import Reader
 from services.agent.stream.viewer import Pace
+from services.agent.use_cases.end_run import EndRun
 from services.agent.use_cases.mark_delivered import DeliveredMarks
 from services.agent.use_cases.opening import Opening
 from services.agent.use_cases.relay_outbox import RelayOutbox
@@ -84,6 +86,14 @@ class Story:
     """What was logged as an error: exceptions that nobody foresaw."""
 
 
+@dataclass(frozen=True)
+class Plot:
+    """What is given: the one run's script, else one or two of the usual, and sometimes a stop."""
+
+    script: str = ""
+    patience_s: float = ENDS_WITHIN_S
+
+
 class OneLoopHeartbeat(Heartbeat):
     """The heartbeat on its worker's own loop, where it can not starve: virtual time has no threads."""
 
@@ -111,8 +121,9 @@ class LoopClock:
 class World:
     """One interleaving being played."""
 
-    def __init__(self, seed: str, faults: int) -> None:
+    def __init__(self, seed: str, faults: int, plot: Plot) -> None:
         loop = asyncio.get_running_loop()
+        self._plot = plot
         self.dice = random.Random(seed)
         self.clock = LoopClock()
         self.tails = SimTails()
@@ -133,16 +144,16 @@ class World:
     async def play(self) -> Story:
         """To the end of every run and of every viewer, or to the end of patience."""
         async with Supervisor() as tasks:
-            for number in range(self.dice.choice((1, 2))):
+            for number in range(1 if self._plot.script else self.dice.choice((1, 2))):
                 self._admit(number + 1)
             self._start_api(tasks)
             for name in ("w1", "w2"):
                 tasks.start_once(name, lambda name=name: self._keep(name))  # type: ignore[misc]
             watching = [tasks.start_once("view", lambda r=run: self._watch(r)) for run in self._viewers()]  # type: ignore[misc]
-            if self.dice.random() < 0.5:
+            if not self._plot.script and self.dice.random() < 0.5:
                 tasks.start_once("stop", self._stop)
             with suppress(TimeoutError):
-                async with asyncio.timeout(ENDS_WITHIN_S):
+                async with asyncio.timeout(self._plot.patience_s):
                     await asyncio.gather(*watching)
                     await self._settled()
         return self.story
@@ -154,7 +165,12 @@ class World:
         account, thread = uuid5(NAMES, "account"), uuid5(NAMES, "thread")
         run_id = self.new_id()
         spec = RunSpec(
-            self.dice.choice(SCRIPTS), uuid5(run_id, "prompt"), "mock-ai", 10, Price("v1", 10**6, 10**6, 0, 0), 10**12
+            self._plot.script or self.dice.choice(SCRIPTS),
+            uuid5(run_id, "prompt"),
+            "mock-ai",
+            10,
+            Price("v1", 10**6, 10**6, 0, 0),
+            10**12,
         )
         new = NewRun(
             run_id, account, thread, uuid5(NAMES, "project"), ChosenAgent(account, account, None), turn, spec, 3600.0,
@@ -234,12 +250,17 @@ class World:
             max_output_tokens=100,
         )
         pressure = BackpressureController(8, TokenBucket(1000, 8, self.clock), lambda: Vitals(0, 0), 8)
-        made = StatelessCoordinator(
-            machine.name, parts, BEATS, lambda: cast(Any, Beats(store)), backpressure=pressure, sweep_s=SWEEP_S,
+        end = EndRun(store, store, parts.tools, self, self._announce, self.clock.now)
+        return StatelessCoordinator(
+            machine.name,
+            parts,
+            BEATS,
+            lambda: Beats(store),
+            RunRecovery(store, end, SWEEP_S),
+            backpressure=pressure,
+            sweep_s=SWEEP_S,
             tasks=tasks,
-        )  # fmt: skip
-        made._heartbeat = OneLoopHeartbeat(BEATS, lambda: cast(Any, Beats(store)), made._lost, made._stop)
-        return made
+        )
 
     # -- hints: lost now and then
 
@@ -274,7 +295,9 @@ class World:
         async def see(_account: UUID, _run_id: UUID) -> tuple[Run, str]:
             return self.tables.runs[run_id].run, "owner"
 
-        await StopRun(store, cast(SeeRun, see), self, self._announce, self.clock.now)(uuid5(NAMES, "account"), run_id)
+        tools = RemoteTools(self.api, self.tools)
+        stop = StopRun(store, cast(SeeRun, see), tools, self, self._announce, self.clock.now)
+        await stop(uuid5(NAMES, "account"), run_id)
         self.story.stopped.add(run_id)
 
     async def _watch(self, run_id: UUID) -> None:
@@ -298,16 +321,17 @@ class World:
             await asyncio.sleep(0.5)
 
 
-def play(seed: str, faults: int = 3) -> Story:
+def play(seed: str, faults: int, plot: Plot = Plot()) -> Story:
     """One interleaving, the same for the same seed."""
     random.seed(seed)
     virtual, failures = VirtualLoop(), list[str]()
     with (
         _listening(failures),
+        patch.object(ownership, "Heartbeat", OneLoopHeartbeat),
         patch.object(heartbeat, "time", types.SimpleNamespace(monotonic=virtual.time)),
         asyncio.Runner(loop_factory=lambda: virtual) as runner,
     ):
-        story = runner.run(_played(seed, faults))
+        story = runner.run(_played(seed, faults, plot))
     story.failures = failures
     return story
 
@@ -332,8 +356,8 @@ def _listening(failures: list[str]) -> Iterator[None]:
         structlog.configure(**before)
 
 
-async def _played(seed: str, faults: int) -> Story:
-    return await World(seed, faults).play()
+async def _played(seed: str, faults: int, plot: Plot) -> Story:
+    return await World(seed, faults, plot).play()
 
 
 class Beats:
