@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -30,6 +30,8 @@ FLAGS: Final = ("is_default", "replace_mcps")
 TOOLS: Final = "agentpress_tools"
 MOST_ENTRIES: Final = 200
 MOST_JSON_BYTES: Final = 262_144
+MOST_DEPTH: Final = 64
+"""Of free-form JSON: what is shown lies deeper than what was sent, and orjson writes 254 levels."""
 
 
 def decode_fields(fields: pb.AgentFields, *, replace_mcps: bool = False) -> AgentChange:
@@ -80,7 +82,9 @@ def _flag(name: str, value: Any) -> bool:
 def _servers(name: str, value: Any) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise InvalidArgument.of(name, "is not a list of objects")
-    _bounded(name, value)
+    if name == "custom_mcps" and not all(isinstance(entry.get("name"), str | None) for entry in value):
+        raise InvalidArgument.of(name, "has an entry whose name is not a text")
+    require_bounded(name, value)
     return tuple(value)
 
 
@@ -91,15 +95,35 @@ def _switches(value: Any) -> Mapping[str, Any]:
         on = switch.get("enabled", True) if isinstance(switch, dict) else switch
         if not isinstance(on, bool):
             raise InvalidArgument.of(f"{TOOLS}.{tool}"[:200], "is neither true, false nor an object with `enabled`")
-    _bounded(TOOLS, value)
+    require_bounded(TOOLS, value)
     return value
 
 
-def _bounded(name: str, value: Any) -> None:
+def require_bounded(name: str, value: Collection[Any]) -> None:
+    """Raises InvalidArgument for JSON that is too large, too deep, or that Postgres can not take apart."""
     if len(value) > MOST_ENTRIES:
         raise InvalidArgument.of(name, f"must not have more than {MOST_ENTRIES} entries")
-    if len(orjson.dumps(value)) > MOST_JSON_BYTES:
+    try:
+        size = len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        raise _too_deep(name) from None
+    if size > MOST_JSON_BYTES:
         raise InvalidArgument.of(name, f"must not be longer than {MOST_JSON_BYTES} bytes")
+    _require_plain(name, value, MOST_DEPTH)
+
+
+def _require_plain(name: str, value: Any, depth: int) -> None:
+    if isinstance(value, str) and "\0" in value:
+        raise InvalidArgument.of(name, "must not contain NUL")
+    if isinstance(value, list | tuple | dict):
+        if not depth:
+            raise _too_deep(name)
+        for inner in (*value, *value.values()) if isinstance(value, dict) else value:
+            _require_plain(name, inner, depth - 1)
+
+
+def _too_deep(name: str) -> InvalidArgument:
+    return InvalidArgument.of(name, f"must not be nested deeper than {MOST_DEPTH} levels")
 
 
 def encode_agent(agent: Agent) -> pb.Agent:

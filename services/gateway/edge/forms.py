@@ -92,6 +92,10 @@ def json_object(body: bytes) -> dict[str, object]:
         raise InvalidBody("The body is not JSON") from None
     if not isinstance(value, dict):
         raise InvalidBody("The body is not a JSON object")
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:  # read as deep as 1024, written as deep as 254
+        raise InvalidBody("The body is nested too deeply") from None
     return value
 
 

@@ -12,7 +12,7 @@ from google.api.httpbody_pb2 import HttpBody
 from mesh.agent.v1 import agents_pb2 as pb
 from mesh.agent.v1.agents_pb2_grpc import AgentsInternalStub, AgentsRestStub, AgentsStub
 
-from services.kit.errors import MeshError, PaymentRequired
+from services.kit.errors import InvalidArgument, MeshError, PaymentRequired
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column
 from tests.support.harness import ACCOUNTS
@@ -214,3 +214,22 @@ async def test_somebody_elses_agent_is_not_there(make_agent: Any) -> None:
     for call in (other.get(made["agent_id"]), other.update(made["agent_id"], name="x"), delete):
         assert (await refused(call)).reason == "AGENT_NOT_FOUND"
     assert await other.names() == ["Agent"]
+
+
+async def test_servers_that_join_those_of_before_are_bounded_with_them(make_agent: Any) -> None:
+    rest = Rest(await make_agent("api"))
+    mine = (await rest.create(name="Mine", custom_mcps=[{"name": f"a{n}"} for n in range(150)]))["agent_id"]
+    refusal = await refused(rest.update(mine, custom_mcps=[{"name": f"b{n}"} for n in range(51)]))
+    assert isinstance(refusal, InvalidArgument)
+    assert refusal.violations[0].field == "custom_mcps"
+    assert len((await rest.update(mine, custom_mcps=[{"name": f"b{n}"} for n in range(50)]))["custom_mcps"]) == 200
+
+
+async def test_the_default_made_and_moved_at_once_is_one(make_agent: Any, neighbours: Fakes) -> None:
+    neighbours[0].billing.most_agents = 100
+    agent = await make_agent("api")
+    rest = Rest(agent)
+    for _ in range(10):
+        mine = (await rest.create(name="Mine"))["agent_id"]
+        await asyncio.gather(rest.create(name="New", is_default=True), rest.update(mine, is_default=True))
+    assert await column(agent, "SELECT count(*) FROM agents WHERE is_default") == [1]

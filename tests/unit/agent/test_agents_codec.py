@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 from hypothesis import given
@@ -18,6 +19,12 @@ from services.agent.codec.agents_rest import decode_body, decode_filter
 from services.agent.domain.agents import AgentChange, AgentKey
 from services.kit.errors import InvalidArgument
 
+
+def nested(depth: int) -> Any:
+    """Lists in each other."""
+    return orjson.loads("[" * depth + "]" * depth)
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"name": " "}, "name"),
     ({"name": 5}, "name"),
@@ -28,7 +35,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"custom_mcps": ["x"]}, "custom_mcps"),
     ({"custom_mcps": [{}] * 201}, "custom_mcps"),
     ({"custom_mcps": [{"x": "y" * 262_144}]}, "custom_mcps"),
+    ({"custom_mcps": [{"name": {}}]}, "custom_mcps"),
+    ({"custom_mcps": [{"x": nested(65)}]}, "custom_mcps"),
+    ({"configured_mcps": [{"x": nested(300)}]}, "configured_mcps"),
     ({"agentpress_tools": []}, "agentpress_tools"),
+    ({"agentpress_tools": {"a\0b": True}}, "agentpress_tools"),
+    ({"agentpress_tools": {"sb_shell_tool": {"n": ["\0"]}}}, "agentpress_tools"),
+    ({"agentpress_tools": {"sb_shell_tool": {"n": nested(300)}}}, "agentpress_tools"),
     ({"agentpress_tools": {"sb_shell_tool": "on"}}, "agentpress_tools.sb_shell_tool"),
     ({"agentpress_tools": {"sb_shell_tool": {"enabled": 1}}}, "agentpress_tools.sb_shell_tool"),
 ]

@@ -50,6 +50,12 @@ async def test_a_multipart_body_may_be_cut_anywhere(size: int) -> None:
         assert await files_of(form) == [("files", "a.txt", b"\r\n--X not a boundary")]
 
 
+@pytest.mark.parametrize("depth", [300, 5000])
+def test_json_that_nobody_could_write_again_is_refused(depth: int) -> None:
+    with pytest.raises(InvalidBody):
+        json_object(b'{"x": ' + b"[" * depth + b"]" * depth + b"}")
+
+
 async def test_a_large_file_comes_in_pieces_and_can_be_read_twice() -> None:
     content = bytes(range(256)) * 12_000
     async with read_form(MULTIPART, chunks(multipart(part("file", content, "b.bin")), 65_536), LIMITS) as form:

@@ -13,7 +13,7 @@ import orjson
 
 from services.agent.domain.agents import DEFAULT_NAME, Agent, AgentFilter, AgentKey, AgentVersion, Setup
 from services.agent.errors import AgentLimitExceeded, AgentNotFound
-from services.kit.postgres import Connection, Database, Record, UniqueViolation
+from services.kit.postgres import Connection, Database, Record
 
 NEWEST: Final = AgentKey(datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 """In front of every key."""
@@ -96,7 +96,7 @@ ORDER BY page.place
 
 COUNT = "SELECT count(*) FROM agents WHERE account_id = $1 AND NOT is_default AND deleted_at IS NULL"
 
-# One at a time of an account: what is counted stays true until the commit.
+# One at a time of an account: what is counted, and which is the default, stays true until the commit.
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))"
 
 TAKEN = "SELECT 1 FROM agents WHERE agent_id = $1"
@@ -203,11 +203,12 @@ class PostgresAgents:
         try:
             async with self._database.transaction() as connection:
                 return await self._replace(connection, before, after)
-        except (_Changed, UniqueViolation):
+        except _Changed:
             return None
 
     async def _replace(self, connection: Connection, before: Agent, after: Agent) -> Agent:
         if after.is_default and not before.is_default:
+            await connection.execute(ONE_AT_A_TIME, after.account_id)
             await connection.execute(UNSET_DEFAULT, after.account_id)
         if not await connection.fetchval(REPLACE, *_values(after), before.revision):
             raise _Changed
