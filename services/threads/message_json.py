@@ -39,7 +39,10 @@ def _shown(draft: Draft, path: str) -> Draft:
     if draft.type != "assistant" or "text_content" in metadata:
         return draft
     metadata["text_content"] = text_of(content)
-    return replace(draft, metadata_json=orjson.dumps(metadata).decode())
+    try:
+        return replace(draft, metadata_json=orjson.dumps(metadata).decode())
+    except orjson.JSONEncodeError:  # read as deep as 1024, written as deep as 254
+        raise InvalidArgument.of(f"{path}.metadata_json", "is nested too deeply") from None
 
 
 def _parse(text: str, path: str) -> Any:

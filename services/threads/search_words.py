@@ -23,6 +23,8 @@ _SPACE = re.compile(r"\s+")
 
 def folded(text: str) -> str:
     """Without case and accents. Most texts keep their length."""
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKD", text.casefold())
     return unicodedata.normalize("NFC", "".join(c for c in plain if not unicodedata.combining(c)))
 

@@ -77,3 +77,10 @@ def test_text_that_is_no_json_is_refused_by_field(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_a_person_says_survives(text: str) -> None:
     assert json.loads(user_content(text)) == {"role": "user", "content": text}
+
+
+def test_metadata_that_can_not_be_written_again_is_refused() -> None:
+    deep = Draft("m1", "assistant", True, '"hello"', '{"x": ' + "[" * 300 + "]" * 300 + "}")
+    with pytest.raises(InvalidArgument) as refused:
+        checked([deep])
+    assert refused.value.violations[0].field == "messages[0].metadata_json"
