@@ -33,19 +33,19 @@ demo: setup ## one agent run through REST, with a tool call in the sandbox, show
 	@$(BIN)/mesh demo
 
 test: setup ## every test, against real Postgres, Redis and Envoy
-	$(PYTEST) -n $(WORKERS) --dist loadgroup tests
+	$(PYTEST) -n $(WORKERS) --max-worker-restart 0 --dist loadgroup tests
 
 test-unit: setup ## no I/O
-	$(PYTEST) -n $(WORKERS) tests/unit
+	$(PYTEST) -n $(WORKERS) --max-worker-restart 0 tests/unit
 
 test-contract: setup ## the suites that fakes, storages and adapters share; policy, protos, stream frames
-	$(PYTEST) -n $(WORKERS) --dist loadgroup tests/contract
+	$(PYTEST) -n $(WORKERS) --max-worker-restart 0 --dist loadgroup tests/contract
 
 test-integration: setup ## each service as in production, on real Postgres and Redis
-	$(PYTEST) -n $(WORKERS) --dist loadgroup tests/integration
+	$(PYTEST) -n $(WORKERS) --max-worker-restart 0 --dist loadgroup tests/integration
 
 test-e2e: setup ## user stories through Envoy
-	$(PYTEST) -n $(WORKERS) --dist loadgroup tests/e2e
+	$(PYTEST) -n $(WORKERS) --max-worker-restart 0 --dist loadgroup tests/e2e
 
 lint: setup ## ruff, types, import rules, sizes, protos
 	$(BIN)/ruff check .
