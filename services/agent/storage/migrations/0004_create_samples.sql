@@ -1,0 +1,28 @@
+-- What processes feel, minute by minute, and what operators did.
+
+CREATE TABLE samples (
+    at                  timestamptz NOT NULL DEFAULT now(),
+    -- process: a process' state; model_call, tool_call: how long one took and what it used.
+    kind                text NOT NULL CHECK (kind IN ('process', 'model_call', 'tool_call')),
+    -- The process.
+    source              text NOT NULL,
+    run_id              uuid,
+    figures             jsonb NOT NULL
+);
+CREATE INDEX samples_of_processes ON samples (at) WHERE kind = 'process';
+CREATE INDEX samples_of_runs ON samples (run_id) WHERE run_id IS NOT NULL;
+
+-- Append only.
+CREATE TABLE admin_acts (
+    act_id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at                  timestamptz NOT NULL DEFAULT now(),
+    subject             uuid NOT NULL,
+    act                 text NOT NULL,
+    target              text NOT NULL,
+    why                 text NOT NULL
+);
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'admin_acts is append-only';
+END $$;
+CREATE TRIGGER admin_acts_stay BEFORE UPDATE OR DELETE ON admin_acts EXECUTE FUNCTION refuse_change();
