@@ -92,6 +92,18 @@ class ReadOnlyProject(PermissionDenied):
     reason = "READ_ONLY_PROJECT"
 
 
+class DeadLetterNotFound(NotFound):
+    reason = "DEAD_LETTER_NOT_FOUND"
+
+
+class NotReplayable(Conflict):
+    reason = "NOT_REPLAYABLE"
+
+
+class PipelineUnhealthy(Unavailable):
+    reason = "PIPELINE_UNHEALTHY"
+
+
 class Fenced(Exception):
     """The run is not this owner's any more: write nothing, stop."""
 

@@ -267,6 +267,9 @@ class OutboxStore(Protocol):
     async def mark_delivered(self, rows: Sequence[tuple[UUID, int]]) -> None:
         """They were acknowledged."""
 
+    async def hurry(self) -> None:
+        """Makes all that is owed overdue."""
+
     async def prune(self, retention_days: float, limit: int) -> int:
         """Deletes what so many runs, ended so long ago and owing nothing, left; how many there were."""
 

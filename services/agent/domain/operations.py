@@ -61,6 +61,9 @@ class ProcessState:
     flush_mean_ms: float
     flush_p99_ms: float
     rejected: int
+    """Starts that were refused because the queue is full."""
+    unwritten: int = 0
+    """Runs that hold a paid-for answer until Postgres is back."""
     breakers: tuple[BreakerState, ...] = ()
     work: WorkState | None = None
     """None: it admits and serves alone."""

@@ -16,6 +16,7 @@ from services.kit.redis import CacheUnavailable, Redis, neutral_errors
 
 _WORK = "agent:hints:work"
 _STOP = "agent:hints:stop"
+_RESET = "agent:hints:reset"
 _LISTEN_S = 10.0
 _PAUSE_S = 0.25
 
@@ -33,6 +34,16 @@ class Hints:
     async def stop(self, run_id: UUID, reason: StopReason) -> None:
         """A run was asked to stop."""
         await self._publish(_STOP, run_id.bytes + reason.encode())
+
+    async def reset(self) -> None:
+        """Circuit breakers are to be closed. Raises CacheUnavailable: this one must be heard."""
+        with neutral_errors():
+            await self._client.publish(_RESET, b"")
+
+    async def resets(self) -> AsyncIterator[None]:
+        """One item whenever circuit breakers are to be closed; forever."""
+        async for _ in self._listen(_RESET):
+            yield
 
     async def works(self) -> AsyncIterator[None]:
         """One item whenever there may be work; forever."""

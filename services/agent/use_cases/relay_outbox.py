@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from itertools import groupby
 from typing import Final, Literal
+from uuid import UUID
 
 import structlog
 
@@ -37,6 +39,17 @@ class RelayOutbox:
 
     async def once(self) -> int:
         """Delivers what is due; how many rows were."""
+        return len(await self._round(Counter()))
+
+    async def flush(self) -> Counter[UUID]:
+        """Delivers all that is owed now; how many rows of each run were."""
+        await self._outbox.hurry()
+        delivered = Counter[UUID]()
+        while await self._round(delivered):
+            pass
+        return delivered
+
+    async def _round(self, delivered: Counter[UUID]) -> list[Due]:
         due = sorted(await self._outbox.due(BATCH), key=lambda row: (row.run_id, row.row.kind, row.row.seq))
         for _, rows in groupby(due, key=lambda row: (row.run_id, row.row.kind)):
             left = list(rows)
@@ -50,10 +63,11 @@ class RelayOutbox:
                     one_by_one = True
                 else:
                     del left[: len(batch)]
-        return len(due)
+                    delivered[batch[0].run_id] += len(batch) if became == "settled" else 0
+        return due
 
-    async def _deliver(self, rows: list[Due]) -> Literal["settled", "refused", "waits"]:
-        """One request. `refused`: all together, go on one by one; `waits`: what comes after it waits too."""
+    async def _deliver(self, rows: list[Due]) -> Literal["settled", "dead", "refused", "waits"]:
+        """One request. `refused`: all of it, go on one by one; `dead`: given up; `waits`: what follows waits too."""
         first = rows[0]
         payload = b"".join(due.row.payload for due in rows)
         with acting_for(str(first.account_id), run_id=str(first.run_id)):
@@ -74,7 +88,7 @@ class RelayOutbox:
         await self._outbox.mark_delivered([(due.run_id, due.row.seq) for due in rows])
         return "settled"
 
-    async def _failed(self, rows: list[Due], failed: MeshError) -> Literal["settled", "refused", "waits"]:
+    async def _failed(self, rows: list[Due], failed: MeshError) -> Literal["settled", "dead", "refused", "waits"]:
         limit = refusals_of(failed)
         if limit is None:
             return "waits"
@@ -84,4 +98,4 @@ class RelayOutbox:
         became = await self._outbox.refuse(first.run_id, first.row.seq, f"{failed.reason}: {failed.message}", limit)
         if became == "dead":
             log.error("outbox.undeliverable", run_id=str(first.run_id), kind=first.row.kind, reason=failed.reason)
-        return "waits" if became == "counted" else "settled"
+        return "waits" if became == "counted" else "dead"

@@ -30,7 +30,9 @@ class Table:
 
 
 @asynccontextmanager
-async def buffering(table: Table, *, rows: int = 3, within_s: float = 0.01, bound: int = 100) -> AsyncIterator[WriteBuffer[int]]:
+async def buffering(
+    table: Table, *, rows: int = 3, within_s: float = 0.01, bound: int = 100
+) -> AsyncIterator[WriteBuffer[int]]:
     buffer = WriteBuffer(table.write, rows=rows, within_s=within_s, bound=bound)
     async with Supervisor() as tasks:
         tasks.start("buffer", buffer.run)
@@ -86,7 +88,7 @@ async def test_a_full_buffer_makes_who_puts_wait() -> None:
         assert buffer.pending <= 2
         table.open.set()
         await asyncio.gather(*puts)
-    assert sorted(sum(table.writes, [])) == [0, 1, 2, 3, 4]
+    assert sorted(n for rows in table.writes for n in rows) == [0, 1, 2, 3, 4]
 
 
 async def test_how_long_writes_take_is_known() -> None:

@@ -224,5 +224,3 @@ def _process(row: Record) -> ProcessState:
         breakers=breakers,
         work=WorkState(**work) if work else None,
     )
-
-

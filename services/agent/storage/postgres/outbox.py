@@ -95,6 +95,11 @@ class PostgresOutbox:
         became: Literal["counted", "dead", "gone"] = await self._database.fetchval(REFUSE, run_id, seq, error, limit)
         return became
 
+    async def hurry(self) -> None:
+        await self._database.execute(
+            "UPDATE outbox SET next_attempt_at = now() - interval '1 second' WHERE delivered_at IS NULL"
+        )
+
     async def prune(self, retention_days: float, limit: int) -> int:
         count: int = await self._database.fetchval(PRUNE, retention_days, limit)
         return count

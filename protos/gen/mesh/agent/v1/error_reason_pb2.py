@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n mesh/agent/v1/error_reason.proto\x12\rmesh.agent.v1*\xe9\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_RUN_NOT_FOUND\x10\x01\x12 \n\x1c\x45RROR_REASON_AGENT_NOT_FOUND\x10\x02\x12%\n!ERROR_REASON_IDEMPOTENCY_CONFLICT\x10\x03\x12\"\n\x1e\x45RROR_REASON_THREAD_QUEUE_FULL\x10\x04\x12\x1e\n\x1a\x45RROR_REASON_UNKNOWN_MODEL\x10\x05\x12%\n!ERROR_REASON_MODEL_NOT_CONFIGURED\x10\x06\x12\x1f\n\x1b\x45RROR_REASON_INVALID_CURSOR\x10\x07\x12\"\n\x1e\x45RROR_REASON_READ_ONLY_PROJECT\x10\x08\x12\x1c\n\x18\x45RROR_REASON_THREAD_BUSY\x10\t\x12%\n!ERROR_REASON_AGENT_LIMIT_EXCEEDED\x10\n\x12\x1e\n\x1a\x45RROR_REASON_DEFAULT_AGENT\x10\x0b\x12!\n\x1d\x45RROR_REASON_NO_DEFAULT_AGENT\x10\x0c\x12\x1b\n\x17\x45RROR_REASON_QUEUE_FULL\x10\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n mesh/agent/v1/error_reason.proto\x12\rmesh.agent.v1*\xd7\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_RUN_NOT_FOUND\x10\x01\x12 \n\x1c\x45RROR_REASON_AGENT_NOT_FOUND\x10\x02\x12%\n!ERROR_REASON_IDEMPOTENCY_CONFLICT\x10\x03\x12\"\n\x1e\x45RROR_REASON_THREAD_QUEUE_FULL\x10\x04\x12\x1e\n\x1a\x45RROR_REASON_UNKNOWN_MODEL\x10\x05\x12%\n!ERROR_REASON_MODEL_NOT_CONFIGURED\x10\x06\x12\x1f\n\x1b\x45RROR_REASON_INVALID_CURSOR\x10\x07\x12\"\n\x1e\x45RROR_REASON_READ_ONLY_PROJECT\x10\x08\x12\x1c\n\x18\x45RROR_REASON_THREAD_BUSY\x10\t\x12%\n!ERROR_REASON_AGENT_LIMIT_EXCEEDED\x10\n\x12\x1e\n\x1a\x45RROR_REASON_DEFAULT_AGENT\x10\x0b\x12!\n\x1d\x45RROR_REASON_NO_DEFAULT_AGENT\x10\x0c\x12\x1b\n\x17\x45RROR_REASON_QUEUE_FULL\x10\r\x12&\n\"ERROR_REASON_DEAD_LETTER_NOT_FOUND\x10\x0e\x12\x1f\n\x1b\x45RROR_REASON_NOT_REPLAYABLE\x10\x0f\x12#\n\x1f\x45RROR_REASON_PIPELINE_UNHEALTHY\x10\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mesh.agent.v1.error_reason_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=52
-  _globals['_ERRORREASON']._serialized_end=541
+  _globals['_ERRORREASON']._serialized_end=651
 # @@protoc_insertion_point(module_scope)
