@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
-from mesh.agent.v1 import agents_pb2_grpc
+from mesh.agent.v1 import admin_pb2_grpc, agents_pb2_grpc
 from mesh.agent.v1.runs_pb2_grpc import add_AgentInternalServicer_to_server, add_AgentRunsServicer_to_server
 
+from services.agent.admin_servicer import AdminUseCases, AgentAdminRestServicer, AgentAdminServicer
 from services.agent.agents_servicer import (
     AgentsInternalServicer,
     AgentsRestServicer,
@@ -26,6 +28,7 @@ from services.agent.clients import billing as billing_client
 from services.agent.clients import threads as threads_client
 from services.agent.clients import tools as tools_client
 from services.agent.config import Settings
+from services.agent.domain.operations import ProcessState
 from services.agent.domain.run import Claim, Run, RunSpec
 from services.agent.engine.backpressure import BackpressureController, TokenBucket, Vitals
 from services.agent.engine.conversation import ContextManager, PromptManager
@@ -41,10 +44,12 @@ from services.agent.storage.postgres.agents import PostgresAgents
 from services.agent.storage.postgres.events import PostgresEvents
 from services.agent.storage.postgres.journal import PostgresJournal
 from services.agent.storage.postgres.leases import PostgresLeases
+from services.agent.storage.postgres.operations import PostgresOperations
 from services.agent.storage.postgres.outbox import PostgresOutbox
 from services.agent.storage.postgres.ownership import PostgresOwnership
 from services.agent.storage.postgres.runs import PostgresRuns
 from services.agent.stream.announce import EndAnnouncer
+from services.agent.stream.cleanup import StreamCleanup
 from services.agent.stream.hints import Hints
 from services.agent.stream.hub import Hub
 from services.agent.stream.publisher import RunPublisher
@@ -52,12 +57,15 @@ from services.agent.stream.raw import AnsweringBytes
 from services.agent.stream.reader import Reader
 from services.agent.stream.recall import TailRecall
 from services.agent.stream.tail import Tail
+from services.agent.stream.wal import StreamWal
 from services.agent.stream.wire import Wire
 from services.agent.use_cases.create_agent import CreateAgent
+from services.agent.use_cases.dead_letters import DeadLetters
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.delete_agent import DeleteAgent
 from services.agent.use_cases.end_run import EndRun
 from services.agent.use_cases.get_agent import GetAgent
+from services.agent.use_cases.inspect_runs import InspectRuns
 from services.agent.use_cases.list_agents import ListAgents
 from services.agent.use_cases.list_runs import ListRuns
 from services.agent.use_cases.mark_delivered import DeliveredMarks
@@ -65,15 +73,22 @@ from services.agent.use_cases.opening import Opening
 from services.agent.use_cases.prune import Prune
 from services.agent.use_cases.queue_gauge import QueueGauge
 from services.agent.use_cases.relay_outbox import RelayOutbox
+from services.agent.use_cases.report_process import ReportProcess, breaker_states
 from services.agent.use_cases.see_run import SeeRun
+from services.agent.use_cases.show_pipeline import ShowPipeline
 from services.agent.use_cases.start_run import StartRun, StartSettings
+from services.agent.use_cases.steer_run import SteerRun
 from services.agent.use_cases.stop_run import StopRun
+from services.agent.use_cases.sweep_runs import SweepRuns
 from services.agent.use_cases.update_agent import UpdateAgent
 from services.agent.use_cases.watch_run import WatchRun
+from services.agent.use_cases.write_buffer import WriteBuffer
 from services.kit.channels import open_channels
+from services.kit.circuit_breaker import CircuitBreaker
 from services.kit.clock import SystemClock
 from services.kit.lifecycle import Build
 from services.kit.migrations import prepare_schema
+from services.kit.policy import RoleLookup
 from services.kit.postgres import Database, open_database
 from services.kit.redis import open_redis
 from services.kit.server import Server
@@ -99,6 +114,11 @@ class Shared:
     tools: tools_client.ToolsClient
     models: ModelRegistry
     marks: DeliveredMarks
+    relay: RelayOutbox
+    reports: WriteBuffer[ProcessState]
+    source: str
+    """This process, as rows name it."""
+    breakers: Callable[[], list[CircuitBreaker]]
 
     def end_run(self) -> EndRun:
         """Ends runs from outside."""
@@ -117,10 +137,12 @@ def build_role(role: Role) -> Build[Settings]:
 
     async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         shared = await _shared(settings, stack)
-        server = Server(settings, WORKER_POLICY if role == "worker" else POLICY)
+        server = Server(settings, WORKER_POLICY if role == "worker" else POLICY, roles=_roles(role, shared))
         coordinator = _coordinator(shared, server) if role != "api" else None
+        queue = QueueGauge(PostgresRuns(shared.database), settings.mesh_queue_limit)
         if role != "worker":
-            _serve_api(shared, server, coordinator if role == "all" else None)
+            _serve_api(shared, server, queue, coordinator if role == "all" else None)
+        _report(shared, server, queue, coordinator)
         if coordinator is not None:
             coordinator.start(shared.hints)
             server.on_drain(lambda: coordinator.drain(settings.mesh_drain_s))
@@ -149,9 +171,67 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
     marks = DeliveredMarks(outbox)
     tasks.start("redis.wire", wire.run)
     tasks.start("outbox.marks", marks.run)
-    tasks.start("outbox.relay", RelayOutbox(outbox, threads, billing).run)
-    tasks.start("prune", Prune(outbox, settings.mesh_retention_days).run)
-    return Shared(settings, clock, database, tasks, wire, Hints(redis), threads, billing, tools, models, marks)
+    relay, operations = RelayOutbox(outbox, threads, billing), PostgresOperations(database)
+    reports = WriteBuffer(operations.write)
+    tasks.start("outbox.relay", relay.run)
+    tasks.start("prune", Prune(outbox, operations, settings.mesh_retention_days).run)
+    tasks.start("reports.write", reports.run)
+
+    def breakers() -> list[CircuitBreaker]:
+        return [redis.breaker, *channels.breakers.values(), *models.breakers.values()]
+
+    return Shared(
+        settings,
+        clock,
+        database,
+        tasks,
+        wire,
+        Hints(redis),
+        threads,
+        billing,
+        tools,
+        models,
+        marks,
+        relay,
+        reports,
+        f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+        breakers,
+    )
+
+
+def _roles(role: Role, shared: Shared) -> RoleLookup | None:
+    return None if role == "worker" else shared.billing
+
+
+def _report(shared: Shared, server: Server, queue: QueueGauge, worker: StatelessCoordinator | None) -> None:
+    """This process tells how it is, and closes its circuit breakers when an operator wants that."""
+
+    def feel() -> ProcessState:
+        mean, worst = shared.reports.latencies_ms
+        return ProcessState(
+            source=shared.source,
+            at=None,
+            memory_share=server.memory.share,
+            loop_lag_s=server.loop_lag.last_s,
+            pending_rows=shared.reports.pending,
+            flush_mean_ms=mean,
+            flush_p99_ms=worst,
+            rejected=queue.refused,
+            unwritten=worker.unwritten if worker else 0,
+            breakers=breaker_states(shared.breakers()),
+            work=worker.state if worker else None,
+        )
+
+    report = ReportProcess(feel, shared.reports, shared.settings.mesh_report_s)
+
+    async def hear_resets() -> None:
+        async for _ in shared.hints.resets():
+            for breaker in shared.breakers():
+                breaker.reset()
+            report.wake()
+
+    shared.tasks.start("report", report.run)
+    shared.tasks.start("hints.reset", hear_resets)
 
 
 def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
@@ -189,7 +269,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
         max_output_tokens=settings.mesh_max_output_tokens,
     )
     return StatelessCoordinator(
-        f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+        shared.source,
         parts,
         HeartbeatSettings(settings.mesh_heartbeat_s, settings.mesh_lease_ttl_s, settings.mesh_loop_stall_s),
         lambda: PostgresLeases(settings),
@@ -200,7 +280,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
     )
 
 
-def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | None) -> None:
+def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: StatelessCoordinator | None) -> None:
     """Registers the RPCs. `executes`: the worker in this process, for the placement without a queue."""
     settings, clock = shared.settings, shared.clock
     store = PostgresRuns(shared.database)
@@ -213,7 +293,6 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
         assert inline is not None
         inline.adopt(run, spec, settings.mesh_run_timeout_s)
 
-    queue = QueueGauge(store, settings.mesh_queue_limit)
     shared.tasks.start("queue", queue.run)
     start = StartRun(
         store,
@@ -243,6 +322,7 @@ def _serve_api(shared: Shared, server: Server, executes: StatelessCoordinator | 
     )
     add_AgentInternalServicer_to_server(AgentInternalServicer(shared.models, runs, stop, store), server)
     _serve_agents(shared, server)
+    _serve_admin(shared, server)
 
 
 def _serve_agents(shared: Shared, server: Server) -> None:
@@ -258,6 +338,29 @@ def _serve_agents(shared: Shared, server: Server) -> None:
     agents_pb2_grpc.add_AgentsServicer_to_server(AgentsServicer(use), server)
     agents_pb2_grpc.add_AgentsRestServicer_to_server(AgentsRestServicer(use), server)
     agents_pb2_grpc.add_AgentsInternalServicer_to_server(AgentsInternalServicer(store), server)
+
+
+def _serve_admin(shared: Shared, server: Server) -> None:
+    settings, store, runs = shared.settings, PostgresOperations(shared.database), PostgresRuns(shared.database)
+    wal, end = StreamWal(shared.wire, settings.mesh_wal_retention_s), shared.end_run()
+    recovery = RunRecovery(PostgresOwnership(shared.database), end, settings.mesh_sweep_s)
+    leaving = asyncio.Event()
+
+    async def leave() -> None:
+        leaving.set()
+
+    server.on_drain(leave)
+    use = AdminUseCases(
+        pipeline=ShowPipeline(store, wal, shared.hints, settings.mesh_lease_ttl_s, settings.mesh_report_s),
+        inspect=InspectRuns(store, settings.mesh_lease_ttl_s),
+        steer=SteerRun(runs, store, end, shared.hints),
+        sweep=SweepRuns(store, recovery, StreamCleanup(shared.wire), shared.relay, shared.hints),
+        letters=DeadLetters(store),
+        now=shared.clock.now,
+        leaving=leaving.is_set,
+    )
+    admin_pb2_grpc.add_AgentAdminServicer_to_server(AgentAdminServicer(use), server)
+    admin_pb2_grpc.add_AgentAdminRestServicer_to_server(AgentAdminRestServicer(use), server)
 
 
 def model_settings(settings: Settings) -> ModelSettings:

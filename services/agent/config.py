@@ -55,6 +55,13 @@ class Settings(MeshSettings):
     mesh_retention_days: float = 30.0
     """Days for which journals, events and delivered outbox rows of ended runs are kept."""
 
+    mesh_report_s: float = 10.0
+    """Seconds between the reports of a process, which operators are shown; after three without one it is taken for
+    gone. Reports are kept for a day."""
+
+    mesh_wal_retention_s: float = 86400.0
+    """Seconds for which a paid-for answer is kept in Redis while Postgres is away."""
+
     mesh_default_model: str | None = None
     """Model of a run that names none. Unset: the first configured provider's, else mock-ai."""
 

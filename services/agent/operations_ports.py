@@ -55,6 +55,9 @@ class OperationsStore(Protocol):
     async def figures(self) -> PipelineFigures:
         """The database's figures."""
 
+    async def prune(self, older_than_s: float) -> None:
+        """Deletes older reports of processes."""
+
     async def processes(self, within_s: float) -> tuple[ProcessState, ...]:
         """What each process said last, if that is not longer ago."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -34,7 +34,7 @@ class CacheUnavailable(Unavailable):
     reason = "CACHE_UNAVAILABLE"
 
 
-class _Guarded(redis.asyncio.Redis):
+class GuardedRedis(redis.asyncio.Redis):
     """A client whose commands pass its circuit breaker; pipelines and subscriptions have connections of their own."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -52,21 +52,24 @@ class _Guarded(redis.asyncio.Redis):
 @asynccontextmanager
 async def open_redis(
     settings: MeshSettings, *, max_connections: int = 32, read_timeout_s: float = _TIMEOUT_S
-) -> AsyncIterator[Redis]:
+) -> AsyncIterator[GuardedRedis]:
     """A client that answers bytes. It connects when first used.
 
     `read_timeout_s` must exceed the longest blocking read (XREAD BLOCK) that is asked of this client.
     """
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: give a redis:// URL")
-    client = _Guarded.from_url(
-        settings.redis_url.get_secret_value(),
-        max_connections=max_connections,
-        socket_connect_timeout=_TIMEOUT_S,
-        socket_timeout=read_timeout_s,
-        health_check_interval=15,
-        retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), retries=1),
-        client_name=f"mesh.{settings.service}",
+    client = cast(
+        GuardedRedis,
+        GuardedRedis.from_url(
+            settings.redis_url.get_secret_value(),
+            max_connections=max_connections,
+            socket_connect_timeout=_TIMEOUT_S,
+            socket_timeout=read_timeout_s,
+            health_check_interval=15,
+            retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), retries=1),
+            client_name=f"mesh.{settings.service}",
+        ),
     )
     try:
         yield client

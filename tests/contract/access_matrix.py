@@ -20,10 +20,10 @@ from services.kit.errors import MeshError
 from services.kit.policy import PolicyTable, Rule
 from tests.support.harness import SERVICES
 
-Kind = Literal["own", "read", "write", "hidden", "internal"]
+Kind = Literal["own", "read", "write", "hidden", "open", "internal"]
 """`own`: acts on the caller's own things alone, so every user passes. `read`: the owner, and everybody where it is
 shared. `write`: the owner; who may only read is refused. `hidden`: the owner; to all others it is not there, shared or
-not. `internal`: services alone."""
+not. `open`: the same to everybody. `internal`: services alone."""
 
 Visibility = Literal["private", "public"]
 
@@ -80,7 +80,7 @@ def expected(rule: Rule, kind: Kind, caller: str, visibility: Visibility) -> int
         return _as_stranger(kind, visibility) if rule.anonymous else 401
     if kind == "internal" or not rule.users or not _holds_role(rule, name):
         return 403
-    return 200 if name == "user" or kind == "own" else _as_stranger(kind, visibility)
+    return 200 if name == "user" or kind in ("own", "open") else _as_stranger(kind, visibility)
 
 
 def _holds_role(rule: Rule, name: str) -> bool:
@@ -88,6 +88,8 @@ def _holds_role(rule: Rule, name: str) -> bool:
 
 
 def _as_stranger(kind: Kind, visibility: Visibility) -> int:
+    if kind == "open":
+        return 200
     if visibility == "private" or kind == "hidden":
         return 404
     return 200 if kind == "read" else 403

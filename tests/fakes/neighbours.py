@@ -16,6 +16,7 @@ from mesh.tools.v1 import tools_pb2, tools_pb2_grpc
 
 from services.kit.context import current_caller
 from services.kit.errors import NotFound, Unavailable
+from tests.support.harness import FixedRoles
 
 
 class ThreadNotFound(NotFound):
@@ -104,6 +105,9 @@ class FakeBilling(billing_pb2_grpc.BillingInternalServicer):
     refuse_charges: Exception | None = None
     holding: Callable[[str], Awaitable[None]] | None = None
     away: bool = False
+
+    async def LookupRole(self, request: Any, context: Any) -> billing_pb2.LookupRoleResponse:
+        return billing_pb2.LookupRoleResponse(role=await FixedRoles().role_of(request.user_id) or "user")
 
     async def GetPlanLimits(self, request: Any, context: Any) -> billing_pb2.GetPlanLimitsResponse:
         self._here()

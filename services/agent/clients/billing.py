@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import grpc
@@ -13,14 +13,15 @@ from mesh.billing.v1 import billing_pb2, billing_pb2_grpc
 
 from services.agent.domain.run import Price
 from services.agent.ports import Authorization
+from services.kit.policy import Role, RoleLookup
 
 IDEMPOTENT: Final = tuple(
     f"/mesh.billing.v1.BillingInternal/{method}"
-    for method in ("AuthorizeRun", "ExtendHold", "SettleRun", "GetPlanLimits")
+    for method in ("AuthorizeRun", "ExtendHold", "SettleRun", "GetPlanLimits", "LookupRole")
 )
 
 
-class BillingClient:
+class BillingClient(RoleLookup):
     """Billing over gRPC."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
@@ -65,6 +66,10 @@ class BillingClient:
         )
         held: int = reply.held_microcredits
         return held
+
+    async def role_of(self, subject: str) -> Role | None:
+        role = (await self._stub.LookupRole(billing_pb2.LookupRoleRequest(user_id=subject), timeout=5)).role
+        return cast(Role, role) if role in ("admin", "super_admin") else None
 
     async def most_agents(self, account_id: UUID) -> int:
         request = billing_pb2.GetPlanLimitsRequest(account_id=str(account_id))

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
 from uuid import UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Something that was measured; `figures` as JSON. `process`: a `ProcessState`."""
-
-    kind: Literal["process", "model_call", "tool_call"]
-    source: str
-    run_id: UUID | None
-    figures: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +39,7 @@ class WorkState:
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """One process of this service."""
+    """One process of this service. `at` is set where it was reported."""
 
     source: str
     at: datetime | None

@@ -44,6 +44,8 @@ class TokenBucket:
         self.burst = burst
         self._clock = clock
         self._tokens = float(burst)
+        self.taken = 0
+        """Since the process began."""
         self._seen = clock.monotonic()
 
     @property
@@ -57,6 +59,7 @@ class TokenBucket:
     def take(self, count: int) -> None:
         """Takes what `tokens` said is there."""
         self._tokens -= count
+        self.taken += count
 
 
 class BackpressureController:
@@ -67,6 +70,8 @@ class BackpressureController:
         self.bucket = bucket
         self._feel = feel
         self._at_once = at_once
+        self.waited = 0
+        """How often nothing was claimed although a slot was free."""
 
     @property
     def level(self) -> Level:
@@ -79,7 +84,13 @@ class BackpressureController:
         return Level.NORMAL
 
     def allowance(self, in_flight: int) -> int:
-        """How many runs may be claimed now."""
+        """How many runs may be claimed now; counted where nothing may be although a slot is free."""
+        allowed = self.would_allow(in_flight)
+        self.waited += allowed == 0 and in_flight < self.slots
+        return allowed
+
+    def would_allow(self, in_flight: int) -> int:
+        """The same, only asked."""
         most = {Level.NORMAL: self._at_once, Level.ELEVATED: 1, Level.CRITICAL: 0}[self.level]
         free = min(self.slots - in_flight, most if in_flight else max(most, 1))
         return max(0, min(free, self.bucket.tokens))

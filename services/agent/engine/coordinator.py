@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from services.agent.domain.operations import WorkState
 from services.agent.domain.run import Claim, Run, RunSpec, StopReason
 from services.agent.engine.backpressure import BackpressureController
 from services.agent.engine.execution import Execution, Parts
@@ -65,6 +66,31 @@ class StatelessCoordinator:
     def in_flight(self) -> int:
         """Runs that are executed now."""
         return len(self._runs)
+
+    @property
+    def state(self) -> WorkState:
+        """As operators are shown it."""
+        held, bucket = self.backpressure, self.backpressure.bucket
+        return WorkState(
+            in_flight=self.in_flight,
+            level=str(held.level),
+            allowance=held.would_allow(self.in_flight),
+            claim_rate=bucket.rate,
+            claim_burst=bucket.burst,
+            claim_tokens=bucket.tokens,
+            claimed=bucket.taken,
+            waited=held.waited,
+        )
+
+    @property
+    def unwritten(self) -> int:
+        """Runs that hold an answer until Postgres is back."""
+        return sum(execution.unwritten for execution in self._runs)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was told to."""
+        return self._runs.leaving
 
     def start(self, listening: Listening) -> None:
         """Begins to work, in the background."""

@@ -84,6 +84,11 @@ class Execution:
         """Whether its terminal is being written, or was."""
         return self._log is not None and self._log.finishing
 
+    @property
+    def unwritten(self) -> bool:
+        """Whether it holds a result until Postgres is back."""
+        return self._log is not None and self._log.unwritten
+
     async def run(self) -> None:
         """Executes the run; writes nothing once it is fenced."""
         run = self.claim.run

@@ -46,8 +46,14 @@ class RunLog:
         self._fresh = fresh
         self._lane = asyncio.Lock()
         self._released = False
+        self._away = False
         self.finishing = False
         """The terminal is being written: that the run is owned no longer may be its own doing."""
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether a write waits for Postgres to be back."""
+        return self._away
 
     def emit(self, event: RunEvent) -> None:
         """Shows a live event; never waits."""
@@ -131,6 +137,8 @@ class RunLog:
             except BaseException:
                 self._publisher.release(stamped, written=False)
                 raise
+            finally:
+                self._away = False
         if stamped and any(row.kind == "messages" for row in owed):
             await self._courier.messages_settled(ACKNOWLEDGED_WITHIN_S)
         self._publisher.release(stamped, written=True)
@@ -148,7 +156,7 @@ class RunLog:
                         return None
                     raise
             except (StorageUnavailable, StorageConflict):
-                broken = True
+                broken = self._away = True
                 logger.warning("run.storage_away", run_id=str(self._run.run_id), retry_in_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)

@@ -24,12 +24,15 @@ class QueueGauge:
         self._limit = limit
         self._last = Queue(0, 0.0)
         self._admitted = 0
+        self.refused = 0
+        """Since the process began."""
 
     def admit(self) -> None:
         """One more, or QueueFull."""
         queued = self._last.length + self._admitted
         if queued >= self._limit:
             # A queue as old as its oldest run needs about as long again; sooner tries would be refused as well.
+            self.refused += 1
             wait_s = min(max(self._last.oldest_s / 10, _PATIENCE_S), _MOST_PATIENCE_S)
             raise QueueFull(
                 "Too many runs are waiting to begin",

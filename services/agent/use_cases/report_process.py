@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import structlog
 
-from services.agent.domain.operations import BreakerState, ProcessState, Sample
+from services.agent.domain.operations import BreakerState, ProcessState
 from services.agent.use_cases.write_buffer import WriteBuffer
 from services.kit.circuit_breaker import CircuitBreaker
 from services.kit.errors import MeshError
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 class ReportProcess:
     """Reports every `interval_s`, and when it is `wake`d."""
 
-    def __init__(self, feel: Callable[[], ProcessState], buffer: WriteBuffer[Sample], interval_s: float) -> None:
+    def __init__(self, feel: Callable[[], ProcessState], buffer: WriteBuffer[ProcessState], interval_s: float) -> None:
         self._feel = feel
         self._buffer = buffer
         self._interval_s = interval_s
@@ -33,11 +33,8 @@ class ReportProcess:
         """Reports for ever."""
         while True:
             self._woken.clear()
-            state = self._feel()
-            figures = asdict(state)
-            del figures["source"], figures["at"]
             try:
-                await self._buffer.put(Sample("process", state.source, None, figures))
+                await self._buffer.put(self._feel())
             except MeshError as away:
                 log.warning("process.not_reported", reason=away.reason)
             try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from google.api.httpbody_pb2 import HttpBody
-from mesh.agent.v1 import agents_pb2, events_pb2, runs_pb2
+from mesh.agent.v1 import admin_pb2, agents_pb2, events_pb2, runs_pb2
 from mesh.agent.v1.agents_pb2_grpc import AgentsStub
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
@@ -21,11 +23,20 @@ from services.agent.config import Settings
 from services.agent.policy import POLICY
 from tests.contract.access_matrix import Case, Kind, Things, Visibility, cases, verdict
 from tests.fakes.neighbours import Neighbours
+from tests.integration.agent.processes import worker_state
+from tests.integration.agent.tables import column
 from tests.support.harness import ACCOUNTS, ServiceHarness, make_settings, serve_fake
 from tests.support.redis import EmbeddedRedis
 
 OWNER = ACCOUNTS["user"]
-FILES = [runs_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR, agents_pb2.DESCRIPTOR]
+FILES = [runs_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR, agents_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR]
+LETTER = """
+INSERT INTO dead_letters (kind, run_id, seq, account_id, payload, error, attempts, created_at)
+VALUES ('messages', $1, 99, gen_random_uuid(), '', 'INVALID_ARGUMENT', 5, now()) RETURNING dead_letter_id
+"""
+LIVING = """
+INSERT INTO samples (at, source, figures) VALUES (now() + interval '1 day', 'worker', $1::jsonb) RETURNING 1
+"""
 NAMED = agents_pb2.AgentFields(name="Mine")
 
 KINDS: dict[str, Kind] = {
@@ -47,6 +58,31 @@ KINDS: dict[str, Kind] = {
     "AgentsRest.GetAgent": "hidden",
     "AgentsRest.UpdateAgent": "hidden",
     "AgentsInternal.CountAgents": "internal",
+    "AgentAdmin.GetDashboard": "own",
+    "AgentAdmin.ListActiveThreads": "own",
+    "AgentAdmin.ListStuckRuns": "own",
+    "AgentAdmin.GetRunDetail": "own",
+    "AgentAdmin.ResumeRun": "own",
+    "AgentAdmin.CompleteRun": "own",
+    "AgentAdmin.FailRun": "own",
+    "AgentAdmin.SweepRuns": "own",
+    "AgentAdmin.FlushOutbox": "own",
+    "AgentAdmin.ListDeadLetters": "own",
+    "AgentAdmin.RetryDeadLetter": "own",
+    "AgentAdmin.DiscardDeadLetter": "own",
+    "AgentAdmin.PurgeDeadLetters": "own",
+    "AgentAdmin.GetWalStats": "own",
+    "AgentAdmin.ListCircuitBreakers": "own",
+    "AgentAdmin.ResetCircuitBreakers": "own",
+    "AgentAdmin.ListRateLimiters": "own",
+    "AgentAdmin.GetBackpressure": "own",
+    "AgentAdmin.GetMetricsHistory": "own",
+    "AgentAdmin.GetHealth": "open",
+    "AgentAdminRest.ListStuckRuns": "own",
+    "AgentAdminRest.ListDeadLetters": "own",
+    "AgentAdminRest.ListCircuitBreakers": "own",
+    "AgentAdminRest.ListRateLimiters": "own",
+    "AgentAdminRest.GetMetrics": "own",
     "AgentInternal.ListModels": "internal",
     "AgentInternal.ListRecentRuns": "internal",
     "AgentInternal.CountActiveRuns": "internal",
@@ -75,6 +111,31 @@ REQUESTS: dict[str, Callable[[Things], Any]] = {
         agent_id=things["agent"], body=HttpBody(data=b'{"name":"x"}')
     ),
     "AgentsInternal.CountAgents": lambda _: agents_pb2.CountAgentsRequest(account_id=OWNER),
+    "AgentAdmin.GetDashboard": lambda _: admin_pb2.GetDashboardRequest(),
+    "AgentAdmin.ListActiveThreads": lambda _: admin_pb2.ListActiveThreadsRequest(),
+    "AgentAdmin.ListStuckRuns": lambda _: admin_pb2.ListStuckRunsRequest(),
+    "AgentAdmin.GetRunDetail": lambda things: admin_pb2.GetRunDetailRequest(run_id=things["run"]),
+    "AgentAdmin.ResumeRun": lambda things: admin_pb2.ResumeRunRequest(run_id=things["run"]),
+    "AgentAdmin.CompleteRun": lambda things: admin_pb2.CompleteRunRequest(run_id=things["run"]),
+    "AgentAdmin.FailRun": lambda things: admin_pb2.FailRunRequest(run_id=things["run"]),
+    "AgentAdmin.SweepRuns": lambda _: admin_pb2.SweepRunsRequest(),
+    "AgentAdmin.FlushOutbox": lambda _: admin_pb2.FlushOutboxRequest(),
+    "AgentAdmin.ListDeadLetters": lambda _: admin_pb2.ListDeadLettersRequest(),
+    "AgentAdmin.RetryDeadLetter": lambda things: admin_pb2.RetryDeadLetterRequest(entry_id=things["letter"]),
+    "AgentAdmin.DiscardDeadLetter": lambda things: admin_pb2.DiscardDeadLetterRequest(entry_id=things["letter"]),
+    "AgentAdmin.PurgeDeadLetters": lambda _: admin_pb2.PurgeDeadLettersRequest(),
+    "AgentAdmin.GetWalStats": lambda _: admin_pb2.GetWalStatsRequest(),
+    "AgentAdmin.ListCircuitBreakers": lambda _: admin_pb2.ListCircuitBreakersRequest(),
+    "AgentAdmin.ResetCircuitBreakers": lambda _: admin_pb2.ResetCircuitBreakersRequest(),
+    "AgentAdmin.ListRateLimiters": lambda _: admin_pb2.ListRateLimitersRequest(),
+    "AgentAdmin.GetBackpressure": lambda _: admin_pb2.GetBackpressureRequest(),
+    "AgentAdmin.GetMetricsHistory": lambda _: admin_pb2.GetMetricsHistoryRequest(),
+    "AgentAdmin.GetHealth": lambda _: admin_pb2.GetHealthRequest(),
+    "AgentAdminRest.ListStuckRuns": lambda _: admin_pb2.AgentAdminRestListStuckRunsRequest(),
+    "AgentAdminRest.ListDeadLetters": lambda _: admin_pb2.AgentAdminRestListDeadLettersRequest(),
+    "AgentAdminRest.ListCircuitBreakers": lambda _: admin_pb2.AgentAdminRestListCircuitBreakersRequest(),
+    "AgentAdminRest.ListRateLimiters": lambda _: admin_pb2.AgentAdminRestListRateLimitersRequest(),
+    "AgentAdminRest.GetMetrics": lambda _: admin_pb2.AgentAdminRestGetMetricsRequest(),
     "AgentInternal.ListModels": lambda _: runs_pb2.ListModelsRequest(),
     "AgentInternal.ListRecentRuns": lambda things: runs_pb2.ListRecentRunsRequest(thread_id=things["thread"]),
     "AgentInternal.CountActiveRuns": lambda _: runs_pb2.CountActiveRunsRequest(account_id=OWNER),
@@ -102,7 +163,9 @@ async def agent(
             for name in ("threads", "billing", "tools")
         }
         settings = make_settings(Settings, directory, database_url=database_url, redis_url=redis_server.url, **urls)
-        yield await stack.enter_async_context(ServiceHarness(settings, build_role("api"))), fakes
+        harness = await stack.enter_async_context(ServiceHarness(settings, build_role("api")))
+        await column(harness, LIVING, json.dumps(asdict(worker_state()), default=str))
+        yield harness, fakes
 
 
 async def prepare(agent: Running, visibility: Visibility) -> Things:
@@ -113,7 +176,8 @@ async def prepare(agent: Running, visibility: Visibility) -> Things:
     if visibility == "public":
         fakes.threads.public.add(run.thread_id)
     made = await harness.stub(AgentsStub, "user").CreateAgent(agents_pb2.CreateAgentRequest(agent=NAMED))
-    return {"run": run.agent_run_id, "thread": run.thread_id, "agent": made.agent.agent_id}
+    (letter,) = await column(harness, LETTER, run.agent_run_id)
+    return {"run": run.agent_run_id, "thread": run.thread_id, "agent": made.agent.agent_id, "letter": str(letter)}
 
 
 @pytest.mark.parametrize("case", cases(FILES, POLICY, KINDS), ids=str)

@@ -2,15 +2,12 @@
 
 CREATE TABLE samples (
     at                  timestamptz NOT NULL DEFAULT now(),
-    -- process: a process' state; model_call, tool_call: how long one took and what it used.
-    kind                text NOT NULL CHECK (kind IN ('process', 'model_call', 'tool_call')),
     -- The process.
     source              text NOT NULL,
-    run_id              uuid,
+    -- Its state (domain.operations.ProcessState).
     figures             jsonb NOT NULL
 );
-CREATE INDEX samples_of_processes ON samples (at) WHERE kind = 'process';
-CREATE INDEX samples_of_runs ON samples (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX samples_at ON samples (at);
 
 -- Append only.
 CREATE TABLE admin_acts (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,6 @@ from services.agent.domain.operations import (
     PipelineFigures,
     ProcessState,
     RunDetail,
-    Sample,
     Swept,
     WorkState,
 )
@@ -116,17 +116,18 @@ FROM (
 """
 
 WRITE_SAMPLES = """
-INSERT INTO samples (kind, source, run_id, figures)
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::jsonb[])
+INSERT INTO samples (source, figures) SELECT * FROM unnest($1::text[], $2::jsonb[])
 """
 PROCESSES = """
 SELECT DISTINCT ON (source) source, at, figures FROM samples
-WHERE kind = 'process' AND at > now() - $1 * interval '1 second' ORDER BY source, at DESC
+WHERE at > now() - $1 * interval '1 second' ORDER BY source, at DESC
 """
 HISTORY = """
 SELECT DISTINCT ON (minute, source) date_trunc('minute', at) AS minute, source, at, figures FROM samples
-WHERE kind = 'process' AND at > now() - $1 * interval '1 minute' ORDER BY minute, source, at DESC
+WHERE at > now() - $1 * interval '1 minute' ORDER BY minute, source, at DESC
 """
+
+_COLUMNS = ("source", "at")
 
 
 class PostgresOperations:
@@ -182,14 +183,15 @@ class PostgresOperations:
         assert row is not None
         return PipelineFigures(**dict(row))
 
-    async def write(self, samples: Sequence[Sample]) -> None:
-        await self._database.execute(
-            WRITE_SAMPLES,
-            [sample.kind for sample in samples],
-            [sample.source for sample in samples],
-            [sample.run_id for sample in samples],
-            [json.dumps(sample.figures) for sample in samples],
-        )
+    async def write(self, states: Sequence[ProcessState]) -> None:
+        """Commits samples of processes."""
+        figures = [{name: value for name, value in asdict(state).items() if name not in _COLUMNS} for state in states]
+        sources = [state.source for state in states]
+        await self._database.execute(WRITE_SAMPLES, sources, [json.dumps(values) for values in figures])
+
+    async def prune(self, older_than_s: float) -> None:
+        """Deletes older samples."""
+        await self._database.execute("DELETE FROM samples WHERE at < now() - $1 * interval '1 second'", older_than_s)
 
     async def processes(self, within_s: float) -> tuple[ProcessState, ...]:
         return tuple(_process(row) for row in await self._database.fetch(PROCESSES, within_s))

@@ -70,6 +70,8 @@ WITH old AS (
     DELETE FROM calls USING old WHERE calls.run_id = old.run_id
 ), forgotten_rows AS (
     DELETE FROM outbox USING old WHERE outbox.run_id = old.run_id
+), forgotten_letters AS (
+    DELETE FROM dead_letters USING old WHERE dead_letters.run_id = old.run_id AND dead_letters.state <> 'dead'
 )
 SELECT count(*) FROM old
 """
