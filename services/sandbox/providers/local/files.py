@@ -19,6 +19,7 @@ from services.sandbox.domain import Collision, FileEntry, Listing, Stored
 from services.sandbox.errors import FileMissing, FileTooLarge, InvalidPath, SandboxNotFound, WrongFileType
 from services.sandbox.paths import MAX_NAME_BYTES, absolute, numbered
 from services.sandbox.providers.local.beneath import Beneath, Opener, translated
+from services.sandbox.providers.local.descriptor import Descriptor
 from services.sandbox.providers.local.homes import Home
 from services.sandbox.providers.local.trees import DIRECTORY, purge
 
@@ -205,7 +206,7 @@ class Staged:
 
     def __init__(self, files: LocalFiles, path: Path, limit_bytes: int) -> None:
         self._files, self._path, self._limit = files, path, limit_bytes
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._file = Descriptor(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         self.size = 0
 
     def write(self, data: bytes) -> None:
@@ -214,21 +215,23 @@ class Staged:
         if self.size > self._limit:
             raise FileTooLarge.of(self._limit)
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._file, view) :]
+        with self._file.held() as file:
+            while view:
+                view = view[os.write(file, view) :]
 
     def commit(self, parts: Parts, *, mode: int | None, collision: Collision) -> Stored:
         """Puts the file in its place. `mode` None: that of the file it replaces, or 644."""
         if mode is None:
             there = self._files.status(parts) if parts and collision is not Collision.RENAME else None
             mode = there.st_mode if there is not None and stat.S_ISREG(there.st_mode) else DEFAULT_MODE
-        self._files.own(self._file)
-        os.fchmod(self._file, mode & PERMISSION_BITS)
+        with self._file.held() as file:
+            self._files.own(file)
+            os.fchmod(file, mode & PERMISSION_BITS)
         return self._files.place(self._path, parts, collision)
 
     def discard(self) -> None:
         """Closes the file, and removes it where it was not committed."""
-        os.close(self._file)
+        self._file.close()
         self._path.unlink(missing_ok=True)
 
 

@@ -9,6 +9,7 @@ from services.kit.errors import Unavailable
 from services.sandbox.domain import Collision, Stored
 from services.sandbox.errors import QuotaExceeded
 from services.sandbox.ports import Parts
+from services.sandbox.providers.local.descriptor import Descriptor
 from services.sandbox.providers.local.files import Staged
 from services.sandbox.providers.local.gauge import Gauge
 
@@ -17,15 +18,19 @@ class LocalOpenFile:
     """`ports.OpenFile` over a descriptor, which it owns."""
 
     def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor, self.size = descriptor, size
+        self._descriptor, self.size = Descriptor(descriptor), size
 
     async def read(self, length: int) -> bytes:
         """The next bytes; empty at the end."""
-        return await asyncio.to_thread(os.read, self._descriptor, length)
+        return await asyncio.to_thread(self._read, length)
 
     def close(self) -> None:
-        """Closes the descriptor."""
-        os.close(self._descriptor)
+        """Closes the descriptor, after the one piece that may still be read."""
+        self._descriptor.close()
+
+    def _read(self, length: int) -> bytes:
+        with self._descriptor.held() as file:
+            return os.read(file, length)
 
 
 class LocalStagedFile:
