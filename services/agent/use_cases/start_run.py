@@ -28,7 +28,7 @@ from services.agent.ports import Admission, Billing, ChosenAgent, Hints, NewRun,
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.opening import Opening
 from services.agent.use_cases.queue_gauge import QueueGauge
-from services.kit.errors import Aborted, MeshError
+from services.kit.errors import Aborted, DeadlineExceeded, MeshError, Unavailable
 
 log = structlog.get_logger()
 
@@ -136,8 +136,9 @@ class StartRun:
         thread_id = start.thread_id or (uuid5(attempt.run_id, "thread") if start.key else self._new_id())
         try:
             return await self._tries(start, thread_id, attempt)
-        except (Aborted, ThreadQueueFull, ThreadBusy):
-            if attempt.holds:
+        except MeshError as refused:
+            # Of a storage that went away it is not known whether it admitted the run.
+            if attempt.holds and not isinstance(refused, Unavailable | DeadlineExceeded):
                 await self._give_back(start, thread_id, attempt.run_id)
             raise
 

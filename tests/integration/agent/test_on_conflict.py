@@ -11,7 +11,7 @@ from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from services.agent.domain.run import QUEUE_LIMIT
 from services.agent.errors import ThreadBusy, ThreadQueueFull
-from services.kit.errors import Conflict, MeshError, PaymentRequired
+from services.kit.errors import Conflict, MeshError, NotFound, PaymentRequired
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column, until_there
 from tests.integration.agent.watching import eventually, start, watch, watch_until
@@ -192,6 +192,24 @@ async def test_a_start_that_finds_the_queue_full_after_its_hold_gives_it_back(
     error = await refusal(start(stub, "[[say too late]]", thread_id=first.thread_id))
     assert error.reason == ThreadQueueFull.reason
     admitted = set(await column(agent, "SELECT run_id::text FROM runs"))
+    assert fakes.billing.held.keys() - fakes.billing.released == admitted
+
+
+async def test_a_start_whose_thread_goes_after_its_hold_gives_it_back(make_agent: Any, neighbours: Fakes) -> None:
+    fakes, _ = neighbours
+    agent = await make_agent("api")
+    stub = agent.stub(AgentRunsStub, "user")
+    first = await start(stub, "[[say first]]")
+
+    async def overtake(_: str) -> None:
+        fakes.billing.holding = None
+        await start(stub, "[[say rival]]", thread_id=first.thread_id)
+        del fakes.threads.owners[first.thread_id]
+
+    fakes.billing.holding = overtake
+    assert isinstance(await refusal(start(stub, "[[say too late]]", thread_id=first.thread_id)), NotFound)
+    admitted = set(await column(agent, "SELECT run_id::text FROM runs"))
+    assert len(admitted) == 2
     assert fakes.billing.held.keys() - fakes.billing.released == admitted
 
 
