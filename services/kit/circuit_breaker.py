@@ -3,6 +3,7 @@
 Closed, every call passes. Five failures in a row open it: calls are refused at once, without being sent. After thirty
 seconds, or sooner where the owner can see that the dependency is back, it is half open: three calls at a time may
 try. Three successes in a row close it, one failure opens it again. What the dependency refuses is no failure.
+Streams are admitted and settled like calls, but not counted among the three: nobody knows when they end.
 
 The known libraries have no bound on probes while half open, or block a thread; this is what is left when both are
 asked for.

@@ -44,10 +44,10 @@ class QueueGauge:
     async def run(self) -> None:
         """Keeps looking."""
         while True:
+            before = self._admitted
             try:
-                before = self._admitted
                 self._last = await self._store.queue()
-                self._admitted -= before
             except Unavailable:
                 pass  # whoever starts a run now is told so by the admission itself
+            self._admitted -= before
             await asyncio.sleep(EVERY_S)
