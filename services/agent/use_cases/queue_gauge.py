@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from services.agent.errors import QueueFull
@@ -45,9 +46,7 @@ class QueueGauge:
         """Keeps looking."""
         while True:
             before = self._admitted
-            try:
+            with suppress(Unavailable):  # whoever starts a run now is told so by the admission itself
                 self._last = await self._store.queue()
-            except Unavailable:
-                pass  # whoever starts a run now is told so by the admission itself
             self._admitted -= before
             await asyncio.sleep(EVERY_S)
