@@ -66,6 +66,7 @@ bench: setup ## measure side by side, print ratios, write bench/results
 
 chaos: setup ## over 1,000 faults into a whole mesh, every invariant checked; the table goes into docs/reliability.md
 	$(BIN)/python -m tests.chaos.sim
+	$(BIN)/python -m tests.chaos.baseline --write
 	$(BIN)/python -m tests.chaos --write
 
 chaos-quick: setup ## the same in a few minutes, with a few faults of every kind

@@ -24,7 +24,9 @@ async def campaign(arguments: argparse.Namespace) -> list[Round]:
     async with staged(arguments.workers) as stage:
         for number, faults in enumerate(chapters(stage, arguments), start=1):
             if arguments.round in (0, number):
-                chapter = await play(stage, arguments.seed, number, faults, Load(arguments.people, arguments.hands))
+                chapter = await play(
+                    stage, arguments.seed, number, faults, Load(arguments.people, arguments.hands, arguments.calm)
+                )
                 print(report.line(chapter), file=sys.stderr, flush=True)
                 rounds.append(chapter)
     return rounds
@@ -50,6 +52,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=Load.people, help="stories at once")
     parser.add_argument("--hands", type=int, default=Load.hands, help="faults at once")
     parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--calm", action="store_true", help="one fault at a time, each met by a mesh that is well")
     parser.add_argument("--quick", action="store_true", help="no outage of 20 s")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     arguments = parser.parse_args()

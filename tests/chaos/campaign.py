@@ -28,10 +28,11 @@ _ACCOUNTS = 4
 
 @dataclass(frozen=True)
 class Load:
-    """How many act at once, how many faults at once."""
+    """How many act at once, how many faults at once; `calm`: one after the other, each met by a mesh that is well."""
 
     people: int = 6
     hands: int = 3
+    calm: bool = False
 
 
 @dataclass
@@ -91,7 +92,7 @@ async def play(stage: Stage, seed: str, number: int, faults: Iterable[Fault], lo
     company = Company(stage, random.Random(dice.getrandbits(64)), load.people)
     director = Director(stage, random.Random(dice.getrandbits(64)))
     acting = asyncio.create_task(company.act(), name="company")
-    await _direct(director, deque(faults), load.hands)
+    await _direct(director, deque(faults), load)
     await _mend(stage)
     company.end()
     late = await _ended(acting)
@@ -102,22 +103,24 @@ async def play(stage: Stage, seed: str, number: int, faults: Iterable[Fault], lo
     return Round(number, figures, director.log, time.monotonic() - began, company.histories)
 
 
-async def _direct(director: Director, faults: deque[Fault], hands: int) -> None:
+async def _direct(director: Director, faults: deque[Fault], load: Load) -> None:
     """Light faults by several hands, heavy ones when all hands rest."""
     while faults:
         light: deque[Fault] = deque()
         while faults and not faults[0].heavy:
             light.append(faults.popleft())
         async with asyncio.TaskGroup() as group:
-            for _ in range(hands):
-                group.create_task(_hand(director, light))
+            for _ in range(1 if load.calm else load.hands):
+                group.create_task(_hand(director, light, calm=load.calm))
         if faults:
             await director.do(faults.popleft())
 
 
-async def _hand(director: Director, faults: deque[Fault]) -> None:
+async def _hand(director: Director, faults: deque[Fault], *, calm: bool) -> None:
     while faults:
         await director.do(faults.popleft())
+        if calm:
+            await director.stage.healthy()
         await asyncio.sleep(director.dice.uniform(0, 0.2))
 
 

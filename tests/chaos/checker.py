@@ -72,7 +72,7 @@ class Figures:
     repaid: int = 0
     takeovers_met: int = 0
     """Take-overs that met a model step that was started and not done, and how many of them asked again."""
-    refusals: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
     hangups: int = 0
     takeovers: list[float] = field(default_factory=list)
     handovers: list[float] = field(default_factory=list)
@@ -82,8 +82,8 @@ class Figures:
     def add(self, other: Figures) -> None:
         """Sums up."""
         for name, value in vars(other).items():
-            if name == "endings":
-                self.endings.update(value)
+            if isinstance(value, Counter):
+                getattr(self, name).update(value)
             else:
                 setattr(self, name, getattr(self, name) + value)
 
@@ -109,7 +109,7 @@ class Checker:
         views = [view for history in self._histories for view in history.views]
         self.figures = Figures(
             runs=len(self._runs),
-            refusals=sum(history.refusals for history in self._histories),
+            refusals=sum((history.refusals for history in self._histories), Counter()),
             hangups=sum(view.cuts for view in views),
         )
 

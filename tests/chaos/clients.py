@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -30,7 +32,8 @@ class History:
     run_id: str = ""
     thread_id: str = ""
     stop_answered: bool = False
-    refusals: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Calls that were refused for the moment, by what was answered."""
     ended: bool = False
     views: list[Viewer] = field(default_factory=list)
     broken: list[tuple[str, str]] = field(default_factory=list)
@@ -118,12 +121,13 @@ class Person:
         while True:
             try:
                 answer = await ask()
-            except httpx.TransportError:
-                pass
+            except httpx.TransportError as broken:
+                refused = type(broken).__name__
             else:
                 if answer.status_code not in RETRIED:
                     return answer
-            self.history.refusals += 1
+                refused = f"{answer.status_code} {reason(answer)}"
+            self.history.refusals[refused] += 1
             await asyncio.sleep(pause * self._dice.uniform(0.5, 1.5))
             pause = min(pause * 2, 2.0)
 
@@ -136,6 +140,13 @@ class Person:
             await view.watch()
         except AssertionError as wrong:
             self.history.broken.append(("I10-I12", f"a viewer saw: {wrong}"))
+
+
+def reason(answer: httpx.Response) -> str:
+    """The error code of a refusal."""
+    with suppress(ValueError, LookupError, TypeError):
+        return str(answer.json()["detail"]["error_code"])
+    return answer.text[:40]
 
 
 def form(text: str) -> dict[str, tuple[None, str]]:

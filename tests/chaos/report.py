@@ -13,7 +13,6 @@ from tests.chaos.scenario import NOT_RUN
 from tests.support.mesh import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "reliability.md"
-_BEGIN, _END = "<!-- chaos -->", "<!-- /chaos -->"
 
 
 def line(chapter: Round) -> str:
@@ -41,12 +40,13 @@ def table(seed: str, rounds: Sequence[Round], seconds: float) -> str:
         rows.append(("armed, and its point not reached in time", f"{missed.total()} (not counted)"))
     outcome = [("outcome", "count"), *_outcome(figures)]
     head = f"Seed `{seed}`, {len(rounds)} rounds, {seconds:.0f} s."
-    return "\n\n".join([head, _markdown(rows), _markdown(outcome)])
+    return "\n\n".join([head, markdown(rows), markdown(outcome)])
 
 
 def _outcome(figures: Figures) -> list[tuple[str, object]]:
     waits, handed = sorted(figures.takeovers), sorted(figures.handovers)
     endings = ", ".join(f"{count} {ending}" for ending, count in sorted(figures.endings.items()))
+    refusals = ", ".join(f"{count} {answer}" for answer, count in figures.refusals.most_common())
     repaid = f"{figures.repaid / figures.takeovers_met:.2f}" if figures.takeovers_met else "-"
     return [
         ("runs", f"{figures.runs}: {endings}"),
@@ -65,7 +65,7 @@ def _outcome(figures: Figures) -> list[tuple[str, object]]:
         ("model calls", figures.model_calls),
         ("re-paid model calls per take-over that met a started call", repaid),
         ("hang-ups and resumes of viewers", figures.hangups),
-        ("calls refused for the moment, and repeated by the client", figures.refusals),
+        ("calls refused for the moment, and repeated by the client", f"{figures.refusals.total()}: {refusals}"),
         ("violations of I1-I24, L1-L12", len(figures.violations)),
     ]
 
@@ -77,13 +77,14 @@ def _percentiles(waits: Sequence[float]) -> str:
     return f"{statistics.median(waits):.2f} / {p95:.2f} / {waits[-1]:.2f}"
 
 
-def _markdown(rows: Sequence[tuple[object, object]]) -> str:
+def markdown(rows: Sequence[tuple[object, object]]) -> str:
+    """A table; the first row is its head."""
     lines = [f"| {name} | {value} |" for name, value in rows]
     return "\n".join([lines[0], "|---|---|", *lines[1:]])
 
 
-def write(text: str) -> None:
-    """Replaces the table in docs/reliability.md."""
-    page = PAGE.read_text()
-    pattern = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
-    PAGE.write_text(pattern.sub(lambda _: f"{_BEGIN}\n{text}\n{_END}", page))
+def write(text: str, place: str = "chaos") -> None:
+    """Replaces a table in docs/reliability.md."""
+    begin, end = f"<!-- {place} -->", f"<!-- /{place} -->"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    PAGE.write_text(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", PAGE.read_text()))
