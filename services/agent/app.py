@@ -37,7 +37,9 @@ from services.agent.engine.execution import Parts
 from services.agent.engine.heartbeat import HeartbeatSettings
 from services.agent.engine.policy import ToolPolicy
 from services.agent.engine.recovery import RunRecovery
-from services.agent.llm.registry import ModelRegistry, ModelSettings
+from services.agent.llm import litellm_library
+from services.agent.llm.registry import ModelRegistry
+from services.agent.models import model_settings
 from services.agent.policy import POLICY, WORKER_POLICY
 from services.agent.servicer import AgentInternalServicer, AgentRunsServicer
 from services.agent.storage.postgres.agents import PostgresAgents
@@ -146,6 +148,8 @@ def build_role(role: Role) -> Build[Settings]:
         if coordinator is not None:
             coordinator.start(shared.hints)
             server.on_drain(lambda: coordinator.drain(settings.mesh_drain_s))
+            if shared.models.default_needs_litellm:
+                server.on_ready(lambda: shared.tasks.start_once("litellm", litellm_library.warm))
         server.on_drain(shared.marks.flush)
         server.check("postgres", shared.database.ping)
         return server
@@ -266,6 +270,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
         now=clock.now,
         tool_policy=ToolPolicy(settings.agent_execute_on_stream, settings.agent_tool_execution_strategy),
         native_tools=settings.agent_native_tool_calling,
+        reasoning_effort=settings.mesh_reasoning_effort,
         max_output_tokens=settings.mesh_max_output_tokens,
     )
     return StatelessCoordinator(
@@ -361,15 +366,3 @@ def _serve_admin(shared: Shared, server: Server) -> None:
     )
     admin_pb2_grpc.add_AgentAdminServicer_to_server(AgentAdminServicer(use), server)
     admin_pb2_grpc.add_AgentAdminRestServicer_to_server(AgentAdminRestServicer(use), server)
-
-
-def model_settings(settings: Settings) -> ModelSettings:
-    """What the registry is told."""
-    openai, openrouter = settings.openai_api_key, settings.openrouter_api_key
-    return ModelSettings(
-        production=settings.env_mode == "production",
-        default_model=settings.mesh_default_model,
-        openai_api_base=settings.openai_api_base,
-        openai_api_key=openai.get_secret_value() if openai else None,
-        openrouter_api_key=openrouter.get_secret_value() if openrouter else None,
-    )

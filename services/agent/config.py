@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from services.kit.config import MeshSettings
 
@@ -73,6 +73,55 @@ class Settings(MeshSettings):
 
     openrouter_api_key: SecretStr | None = None
     """Key for models named openrouter/..."""
+
+    anthropic_api_key: SecretStr | None = None
+    """Key for models named anthropic/..."""
+
+    gemini_api_key: SecretStr | None = None
+    """Key for models named gemini/..."""
+
+    groq_api_key: SecretStr | None = None
+    """Key for models named groq/..."""
+
+    mistral_api_key: SecretStr | None = None
+    """Key for models named mistral/..."""
+
+    deepseek_api_key: SecretStr | None = None
+    """Key for models named deepseek/..."""
+
+    xai_api_key: SecretStr | None = None
+    """Key for models named xai/..."""
+
+    aws_bearer_token_bedrock: SecretStr | None = None
+    """Key for models named bedrock/...; or AWS_ACCESS_KEY_ID and what belongs to it."""
+
+    aws_access_key_id: SecretStr | None = None
+    """Who signs requests for models named bedrock/..."""
+
+    aws_secret_access_key: SecretStr | None = None
+    """The secret of AWS_ACCESS_KEY_ID."""
+
+    aws_session_token: SecretStr | None = None
+    """Where AWS_ACCESS_KEY_ID is a temporary one."""
+
+    aws_region_name: str = "us-east-1"
+    """Region that models named bedrock/... are asked in."""
+
+    mesh_anthropic_api_base: str | None = None
+    """Base URL for models named anthropic/..., without /v1. Unset: Anthropic's own."""
+
+    mesh_openrouter_api_base: str | None = None
+    """Base URL for models named openrouter/... Unset: OpenRouter's own."""
+
+    mesh_litellm_providers: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
+    """Further providers that litellm knows, as JSON: name to litellm's arguments for it, as
+    {"azure": {"api_key": "…", "api_base": "https://…", "api_version": "…"}}. Wins over the settings above."""
+
+    mesh_llm_adapter: Literal["openai_compatible", "litellm"] | None = None
+    """Forces one adapter. Unset: the direct one for openai, openrouter and groq, litellm for all others."""
+
+    mesh_reasoning_effort: Literal["low", "medium", "high"] | None = None
+    """How much models that can reason do so. Unset: as the provider has it."""
 
     agent_native_tool_calling: bool = True
     """Whether models are given the tools' schemas. False: a run can not call tools."""

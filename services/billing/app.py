@@ -8,6 +8,7 @@ from mesh.billing.v1 import billing_pb2_grpc as rpc
 
 from services.billing.config import Settings
 from services.billing.domain.money import MICRO
+from services.billing.domain.prices import Rates
 from services.billing.policy import POLICY
 from services.billing.ports import Ledger
 from services.billing.servicer import AccountsServicer, BillingInternalServicer, BillingServicer, UseCases
@@ -39,10 +40,10 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     ledger, clock = PostgresLedger(database), SystemClock()
     use = _use_cases(settings, database, ledger, clock)
     published = await use.prices.publish_list(
-        settings.mesh_price_margin_percent, with_mock=settings.env_mode != "production"
+        settings.mesh_price_margin_percent, _own_prices(settings), with_mock=settings.env_mode != "production"
     )
     if published:
-        log.info("billing.prices_published", versions=published)
+        log.info("billing.prices_published", versions=len(published))
     tasks = await stack.enter_async_context(Supervisor())
     tasks.start("ledger_sweep", SweepLedger(ledger, clock, settings.mesh_ledger_sweep_s).run)
     server = Server(settings, POLICY, roles=use.accounts)
@@ -51,6 +52,12 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     rpc.add_BillingInternalServicer_to_server(BillingInternalServicer(use), server)
     server.check("postgres", database.ping)
     return server
+
+
+def _own_prices(settings: Settings) -> dict[str, Rates]:
+    """What the operator says of prices."""
+    given = settings.mesh_model_prices.items()
+    return {model: Rates.in_dollars(*(f"{figure:f}" for figure in figures)) for model, figures in given}
 
 
 def _use_cases(settings: Settings, database: Database, ledger: Ledger, clock: Clock) -> UseCases:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from services.kit.config import MeshSettings
+
+Dollars = Annotated[Decimal, Field(gt=0, max_digits=16, decimal_places=8)]
+Figures = Annotated[list[Dollars], Field(min_length=2, max_length=4)]
 
 
 class Settings(MeshSettings):
@@ -23,6 +27,10 @@ class Settings(MeshSettings):
 
     mesh_price_margin_percent: int = Field(default=120, ge=100, le=1000)
     """What is billed, in percent of the provider's list price. A change makes new price versions at the next start."""
+
+    mesh_model_prices: dict[str, Figures] = Field(default_factory=dict)
+    """Prices of models that the list does not have, or has otherwise, as JSON: name to dollars for a million tokens of
+    input, output and (if given) cached input and cache writes, as {"anthropic/mine": [1, 5, 0.1, 1.25]}."""
 
     mesh_ledger_sweep_s: float = Field(default=60.0, gt=0)
     """Seconds between two sweeps for forgotten holds and expired credits."""

@@ -26,6 +26,12 @@ from pydantic_settings import (
 )
 
 
+def offer_to_libraries(**variables: str) -> None:
+    """Sets variables that a library reads from the environment by itself; those that are set already stay."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+
+
 class ConfigError(Exception):
     """The configuration cannot be used; the text names the variable and says what to do."""
 

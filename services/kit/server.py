@@ -67,6 +67,7 @@ class Server(grpc.aio.Server):
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
         self._services: dict[str, _Handlers] = {}
+        self._ready_hooks: list[Callable[[], object]] = []
         self._drain_hooks: list[DrainHook] = []
         self._readiness = Readiness()
         self._stack = AsyncExitStack()
@@ -78,6 +79,10 @@ class Server(grpc.aio.Server):
     def check(self, name: str, ask: ReadinessCheck) -> None:
         """A dependency without which this process is not ready."""
         self._readiness.add(name, ask)
+
+    def on_ready(self, hook: Callable[[], object]) -> None:
+        """Called once the process serves: for what it needs soon, and should not be waited for."""
+        self._ready_hooks.append(hook)
 
     def on_drain(self, hook: DrainHook) -> None:
         """Called in order when the process is asked to end, after it stopped being ready, before RPCs are cut."""
@@ -100,6 +105,8 @@ class Server(grpc.aio.Server):
         await self._grpc.start()
         await self._start_watching(host)
         log.info("server.ready", address=self.address)
+        for hook in self._ready_hooks:
+            hook()
 
     async def drain(self) -> None:
         """Not ready; then the hooks; then RPCs under way get the grace of the settings."""

@@ -13,11 +13,9 @@ import pytest
 from tests.support.mesh import CHECKOUT, RunningMesh, running_mesh
 
 
-@pytest.fixture(scope="session")
-def model_server() -> Iterator[str]:
-    """Base URL of an OpenAI-compatible server."""
+def _serving(fake: str, *arguments: str) -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.llm", "--flush", "token"], stdout=subprocess.PIPE, cwd=CHECKOUT
+        [sys.executable, "-m", f"tests.fakes.{fake}", *arguments], stdout=subprocess.PIPE, cwd=CHECKOUT
     )
     assert process.stdout is not None
     yield process.stdout.readline().decode().strip()
@@ -26,9 +24,23 @@ def model_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def mesh(model_server: str) -> Iterator[RunningMesh]:
-    """A mesh whose models named openai/... are at the model server."""
-    with running_mesh(OPENAI_API_BASE=model_server) as running:
+def model_server() -> Iterator[str]:
+    """Base URL of an OpenAI-compatible server."""
+    yield from _serving("llm", "--flush", "token")
+
+
+@pytest.fixture(scope="session")
+def anthropic_server() -> Iterator[str]:
+    """Base URL of a server that speaks Anthropic's protocol, without /v1."""
+    for url in _serving("anthropic", "--flush", "token", "--key", "sk-ant-test"):
+        yield url.removesuffix("/v1")
+
+
+@pytest.fixture(scope="session")
+def mesh(model_server: str, anthropic_server: str) -> Iterator[RunningMesh]:
+    """A mesh whose models named openai/... and anthropic/... are at the model servers."""
+    anthropic = {"ANTHROPIC_API_KEY": "sk-ant-test", "MESH_ANTHROPIC_API_BASE": anthropic_server}
+    with running_mesh(OPENAI_API_BASE=model_server, **anthropic) as running:
         yield running
 
 

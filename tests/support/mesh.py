@@ -25,7 +25,10 @@ from services.kit.clock import SystemClock
 
 CHECKOUT = Path(__file__).parents[2]
 JWT_SECRET = "a-secret-for-end-to-end-tests-that-is-long-enough"
-_OWN = ("MESH_", "DATABASE_URL", "REDIS_URL", "SUPABASE_", "ENV_MODE", "OPENAI_", "OPENROUTER_", "ALLOW_UNSAFE")
+_OWN = (
+    "MESH_", "DATABASE_URL", "REDIS_URL", "SUPABASE_", "ENV_MODE", "ALLOW_UNSAFE",
+    "OPENAI_", "OPENROUTER_", "ANTHROPIC_", "GEMINI_", "GROQ_", "MISTRAL_", "DEEPSEEK_", "XAI_", "AWS_",
+)  # fmt: skip
 _START_S = 60.0
 
 

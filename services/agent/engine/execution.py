@@ -63,6 +63,7 @@ class Parts:
     now: Callable[[], datetime]
     tool_policy: ToolPolicy
     native_tools: bool
+    reasoning_effort: str | None
     max_output_tokens: int
 
 
@@ -160,6 +161,7 @@ class Execution:
             tools=parts.tools,
             recall=parts.recall,
             native_tools=parts.native_tools,
+            reasoning_effort=parts.reasoning_effort,
             tool_policy=parts.tool_policy,
             new_id=parts.new_id,
             now=parts.now,

@@ -28,6 +28,7 @@ class RunState:
     tools: Tools
     recall: Recall
     native_tools: bool
+    reasoning_effort: str | None
     tool_policy: ToolPolicy
     new_id: Callable[[], UUID]
     now: Callable[[], datetime]

@@ -323,6 +323,7 @@ class StepRunner:
             model=state.model.model,
             messages=messages,
             tools=[function.schema for function in state.functions.values()],
+            reasoning_effort=state.reasoning_effort,
             request_id=step_key(self._claim.run_id, step_no),
             attempt=attempt,
         )

@@ -96,6 +96,13 @@ class Answer:
             self._fail(of_type(ErrorType.LLM, "a line of it is too long"))
         return events
 
+    def take(self, chunk: dict[str, Any]) -> list[ModelEvent]:
+        """The events in one chunk that somebody else decoded."""
+        events: list[ModelEvent] = []
+        if not self.over:
+            self._chunk(chunk, events)
+        return events
+
     def close(self, broken: ModelError | None = None) -> list[ModelEvent]:
         """The events left when the response ended, by itself or as `broken`."""
         events: list[ModelEvent] = []
@@ -161,7 +168,7 @@ class Answer:
         if reason == "error":
             self._fail(classify(read_error(choice) or ProviderError("it broke off its answer")))
         elif isinstance(reason, str) and reason:
-            self._reason = reason
+            self._reason = self._reason or reason  # what follows the first is a mark of the end
 
     def _delta(self, delta: dict[str, Any], events: list[ModelEvent]) -> None:
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")

@@ -32,10 +32,13 @@ _CLEAR_CODES = MappingProxyType(
         "invalid_api_key": ErrorType.AUTHENTICATION,
         "authentication_error": ErrorType.AUTHENTICATION,
         "permission_error": ErrorType.AUTHENTICATION,
+        "billing_error": ErrorType.BUDGET_EXCEEDED,
         "model_not_found": ErrorType.MODEL_NOT_SUPPORTED,
         "model_not_supported": ErrorType.MODEL_NOT_SUPPORTED,
         "content_policy_violation": ErrorType.CONTENT_POLICY,
         "content_filter": ErrorType.CONTENT_POLICY,
+        "request_too_large": ErrorType.CONTEXT_WINDOW_EXCEEDED,
+        "timeout_error": ErrorType.SERVICE_UNAVAILABLE,
         "overloaded_error": ErrorType.SERVICE_UNAVAILABLE,
         "service_unavailable": ErrorType.SERVICE_UNAVAILABLE,
     }
@@ -44,6 +47,7 @@ _VAGUE_CODES = MappingProxyType(
     {
         "invalid_request_error": ErrorType.INVALID_REQUEST,
         "not_found_error": ErrorType.NOT_FOUND,
+        "bad_request": ErrorType.BAD_REQUEST,
         "api_error": ErrorType.API,
         "server_error": ErrorType.API,
         "internal_server_error": ErrorType.API,
@@ -53,13 +57,21 @@ _PHRASES = (
     (
         re.compile(
             r"(?i)context (?:length|window|size)|maximum (?:context|prompt) length|prompt is too long|"
-            r"input is too long|too many (?:input )?tokens|exceeds? the model'?s? (?:max|context)"
+            r"input is too long|too many (?:input )?tokens|"
+            r"exceeds? the (?:model'?s? (?:max|context)|maximum number of tokens)"
         ),
         ErrorType.CONTEXT_WINDOW_EXCEEDED,
     ),
-    (re.compile(r"(?i)content (?:management )?policy|safety system|moderation|flagged"), ErrorType.CONTENT_POLICY),
     (
-        re.compile(r"(?i)\bmodel\b.{0,120}(?:not exist|not found|not supported|not a valid)|unknown model"),
+        re.compile(r"(?i)content (?:management |filtering )?policy|safety system|moderation|flagged"),
+        ErrorType.CONTENT_POLICY,
+    ),
+    (re.compile(r"(?i)credit balance is too low"), ErrorType.BUDGET_EXCEEDED),
+    (re.compile(r"(?i)api key not valid"), ErrorType.AUTHENTICATION),
+    (
+        re.compile(
+            r"(?i)^model: \S+$|\bmodel\b.{0,120}(?:not exist|not found|not supported|not a valid)|unknown model"
+        ),
         ErrorType.MODEL_NOT_SUPPORTED,
     ),
     (re.compile(r"(?i)overloaded|at capacity"), ErrorType.SERVICE_UNAVAILABLE),

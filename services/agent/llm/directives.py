@@ -107,6 +107,7 @@ class Report:
     prompt: int
     completion: int
     cached: int
+    written: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +245,10 @@ def _finish(argument: str) -> Finish:
 
 def _usage(argument: str) -> Report:
     figures = argument.split()
-    if not 2 <= len(figures) <= 3 or not all(re.fullmatch(r"\d{1,9}", figure) for figure in figures):
+    if not 2 <= len(figures) <= 4 or not all(re.fullmatch(r"\d{1,9}", figure) for figure in figures):
         raise DirectiveError(f"{argument!r} is no usage, as in [[usage 1000 500 200]]: prompt, completion, cached")
-    prompt, completion, cached = (*map(int, figures), 0)[:3]
-    return Report(prompt, completion, cached)
+    prompt, completion, cached, written = (*map(int, figures), 0, 0)[:4]
+    return Report(prompt, completion, cached, written)
 
 
 _READERS: MappingProxyType[str, Callable[[str], Action]] = MappingProxyType(

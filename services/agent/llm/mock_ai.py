@@ -52,8 +52,8 @@ def _events(beat: script.Beat) -> tuple[ModelEvent, ...]:
             return (ReasoningDelta(text) if reasoning else TextDelta(text),)
         case script.ToolCall(index, call_id, name, arguments):
             return (ToolCallDelta(index, call_id, name, arguments),)
-        case script.End(reason, (prompt, completion, cached)):
-            return Usage(prompt, completion, cached), Finished(reason)
+        case script.End(reason, usage):
+            return Usage(*usage), Finished(reason)
     return ()
 
 

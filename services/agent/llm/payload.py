@@ -17,7 +17,7 @@ from services.agent.llm.errors import ErrorType, ModelError
 from services.agent.llm.port import ModelRequest
 
 STREAM_OPTIONS = "stream_options"
-_OPTIONAL = (STREAM_OPTIONS, "temperature", "max_tokens")
+_OPTIONAL = (STREAM_OPTIONS, "temperature", "max_tokens", "reasoning_effort")
 _REFUSAL = re.compile(r"(?i)unsupported|not supported|does not support|not permitted|unrecognized|unknown|unexpected")
 _USAGE_WANTED = {"include_usage": True}
 
@@ -31,6 +31,8 @@ def encode(request: ModelRequest, rejected: frozenset[str]) -> bytes:
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
         body["max_completion_tokens" if "max_tokens" in rejected else "max_tokens"] = request.max_tokens
+    if request.reasoning_effort and "reasoning_effort" not in rejected:
+        body["reasoning_effort"] = request.reasoning_effort
     if request.tools:
         body["tools"] = request.tools
         body["tool_choice"] = request.tool_choice

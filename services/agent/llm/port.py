@@ -21,6 +21,7 @@ class ModelRequest:
     `model` is the provider's own name. `messages` and `tools` are OpenAI-shaped. `request_id` is the step's idempotency
     key: equal for every attempt of one step, `attempt` counts them from 1. `request_timeout` bounds the whole call and
     `stream_timeout` each silence within it, the one before the first byte included; both in seconds.
+    `reasoning_effort` is `low`, `medium` or `high`; models that do not reason, or can not now, go without.
     """
 
     model: str
@@ -29,6 +30,7 @@ class ModelRequest:
     tool_choice: str | Mapping[str, Any] = "auto"
     temperature: float | None = 0.0
     max_tokens: int | None = None
+    reasoning_effort: str | None = None
     request_timeout: float = 1800.0
     stream_timeout: float = 300.0
     request_id: str = ""

@@ -1,32 +1,28 @@
 """Which model goes by which adapter, base URL and key.
 
 A name is `mock-ai`, or `<provider>/<the provider's own name>`; aliases that the frontend knows mean the default model.
-The registry never asks a provider what it has: names are passed on, and the table here only says what is worth showing
-and how long a context is.
+The registry never asks a provider what it has: names are passed on, and the catalogue only says what is worth showing
+and how long a context is. Providers that speak OpenAI's wire go by the direct adapter, all others by litellm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from typing import Literal
 
+from services.agent.llm.catalogue import LISTED, MOCK, entry
 from services.agent.llm.errors import ErrorType, ModelUnavailableError
 from services.agent.llm.guarded import GuardedModel, is_down
 from services.agent.llm.mock_ai import MockAi
 from services.agent.llm.openai_compatible import OpenAiCompatible
 from services.agent.llm.port import ModelPort
+from services.agent.llm.providers import PROVIDERS, Access, is_own_server
+from services.agent.llm.via_litellm import LiteLlm
 from services.kit.circuit_breaker import CircuitBreaker
 from services.kit.clock import Clock, SystemClock
 
-MOCK = "mock-ai"
-OPENAI_BASE = "https://api.openai.com/v1"
-OPENROUTER_BASE = "https://openrouter.ai/api/v1"
 ALIASES = frozenset({"kortix/basic", "kortix/power", "kortix/haiku", "kortix/minimax"})
-UNKNOWN_CONTEXT_WINDOW = 128_000
-
-# Providers whose own wires are not spoken here; an OpenAI-compatible gateway reaches them.
-_OTHER_WIRES = frozenset({"anthropic", "azure", "bedrock", "cohere", "gemini", "groq", "mistral", "vertex_ai", "xai"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +31,10 @@ class ModelSettings:
 
     production: bool = False
     default_model: str | None = None
-    openai_api_base: str | None = None
-    openai_api_key: str | None = field(default=None, repr=False)
-    openrouter_api_key: str | None = field(default=None, repr=False)
+    adapter: Literal["openai_compatible", "litellm"] | None = None
+    """Forces one of them, where the provider can be reached by it."""
+    access: Mapping[str, Access] = field(default_factory=dict)
+    """Of the providers that can be reached, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +62,8 @@ class ResolvedModel:
     port: ModelPort
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    name: str
-    context_window: int
-    capabilities: tuple[str, ...]
-
-
-_CHAT = ("chat", "function_calling")
-_KNOWN = MappingProxyType(
-    {
-        "openai/gpt-4o-mini": _Known("GPT-4o mini", 128_000, (*_CHAT, "vision", "prompt_caching")),
-        "openai/gpt-4o": _Known("GPT-4o", 128_000, (*_CHAT, "vision", "prompt_caching")),
-        "openrouter/anthropic/claude-haiku-4.5": _Known(
-            "Claude Haiku 4.5", 200_000, (*_CHAT, "vision", "thinking", "prompt_caching")
-        ),
-        "openrouter/openai/gpt-4o-mini": _Known("GPT-4o mini", 128_000, (*_CHAT, "vision", "prompt_caching")),
-        MOCK: _Known("Mock AI", 1_000_000, (*_CHAT, "thinking")),
-    }
-)
+def _through_litellm(provider: str, access: Access) -> ModelPort:
+    return LiteLlm(provider, access.api_key, access.api_base, options=access.options)
 
 
 class ModelRegistry:
@@ -95,11 +75,13 @@ class ModelRegistry:
         *,
         mock: Callable[[], ModelPort] = MockAi,
         compatible: Callable[[str, str | None], ModelPort] = OpenAiCompatible,
+        litellm: Callable[[str, Access], ModelPort] = _through_litellm,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._mock = mock
         self._compatible = compatible
+        self._litellm = litellm
         self._ports: dict[str, ModelPort] = {}
         self._clock = clock or SystemClock()
         self.breakers: dict[str, CircuitBreaker] = {}
@@ -123,9 +105,7 @@ class ModelRegistry:
         if (problem := self._problem(full)) is not None:
             raise problem
         provider, _, model = full.partition("/")
-        known = _KNOWN.get(full)
-        window = known.context_window if known else UNKNOWN_CONTEXT_WINDOW
-        return ResolvedModel(full, model or full, provider, window, self._port(provider))
+        return ResolvedModel(full, model or full, provider, entry(full).context_window, self._port(provider))
 
     def list_models(self) -> list[ModelInfo]:
         """The models worth offering, the default first; none where nothing is configured."""
@@ -136,66 +116,67 @@ class ModelRegistry:
         names = [default, *(name for name in offered if name != default and not self._is_guess(name))]
         return [self._info(name, 100 - place, default) for place, name in enumerate(names)]
 
+    @property
+    def default_needs_litellm(self) -> bool:
+        """Whether a run that names no model will need litellm."""
+        try:
+            name = self.resolve().name
+        except ModelUnavailableError:
+            return False
+        return name != MOCK and self._by_litellm(name.partition("/")[0])
+
     async def aclose(self) -> None:
         """Closes every adapter."""
         for port in self._ports.values():
             await port.aclose()
 
     def _offered(self) -> list[str]:
-        return [name for name in _KNOWN if self._problem(name) is None]
+        return [name for name in LISTED if self._problem(name) is None]
 
     def _is_guess(self, name: str) -> bool:
-        """A server of one's own has models of its own, and need not have OpenAI's."""
-        return name.startswith("openai/") and not self._is_openai_itself()
+        return name.startswith("openai/") and is_own_server(self._settings.access["openai"])
 
     def _info(self, name: str, priority: int, default: str) -> ModelInfo:
-        provider, _, model = name.partition("/")
-        known = _KNOWN.get(name) or _Known(model or name, UNKNOWN_CONTEXT_WINDOW, _CHAT)
+        provider = name.partition("/")[0]
+        known, allowed = entry(name), self._problem(name) is None
         return ModelInfo(
-            name,
-            known.name,
-            self._problem(name) is None,
-            known.context_window,
-            known.capabilities,
-            priority,
-            name == default,
-            provider,
+            name, known.name, allowed, known.context_window, known.capabilities, priority, name == default, provider
         )
 
     def _problem(self, name: str) -> ModelUnavailableError | None:
         """Why this model cannot be reached, None where nothing is missing."""
         provider, _, model = name.partition("/")
-        settings = self._settings
         if name == MOCK:
-            return _not_in_production() if settings.production else None
-        if provider not in ("openai", "openrouter") or not model:
-            return _unknown(name, provider)
-        if provider == "openrouter":
-            return None if settings.openrouter_api_key else _needs(name, "OPENROUTER_API_KEY")
-        return None if settings.openai_api_key or not self._is_openai_itself() else _needs(name, "OPENAI_API_KEY")
+            return _not_in_production() if self._settings.production else None
+        if provider in self._settings.access and model:
+            return None if self._by_litellm(provider) or self._base(provider) else _other_wire(name)
+        known = PROVIDERS.get(provider)
+        return _needs(name, known.variable) if known and model else _unknown(name)
 
-    def _is_openai_itself(self) -> bool:
-        base = self._settings.openai_api_base
-        return not base or base.rstrip("/") == OPENAI_BASE
+    def _by_litellm(self, provider: str) -> bool:
+        forced = self._settings.adapter
+        return forced == "litellm" or (forced is None and (provider not in PROVIDERS or not PROVIDERS[provider].base))
+
+    def _base(self, provider: str) -> str | None:
+        known = PROVIDERS.get(provider)
+        return self._settings.access[provider].api_base or (known.base if known else None)
 
     def _port(self, provider: str) -> ModelPort:
         if provider not in self._ports:
-            self._ports[provider] = self._guarded(provider, self._make(provider))
+            self._ports[provider] = self._mock() if provider == MOCK else self._guarded(provider)
         return self._ports[provider]
 
-    def _guarded(self, provider: str, port: ModelPort) -> ModelPort:
-        if provider == MOCK:
-            return port
+    def _guarded(self, provider: str) -> ModelPort:
         breaker = self.breakers[provider] = CircuitBreaker(provider, self._clock, is_down)
-        return GuardedModel(port, breaker)
+        return GuardedModel(self._make(provider), breaker)
 
     def _make(self, provider: str) -> ModelPort:
-        settings = self._settings
-        if provider == "openai":
-            return self._compatible(settings.openai_api_base or OPENAI_BASE, settings.openai_api_key)
-        if provider == "openrouter":
-            return self._compatible(OPENROUTER_BASE, settings.openrouter_api_key)
-        return self._mock()
+        access = self._settings.access[provider]
+        if self._by_litellm(provider):
+            return self._litellm(provider, access)
+        base = self._base(provider)
+        assert base is not None
+        return self._compatible(base, access.api_key)
 
 
 def _not_in_production() -> ModelUnavailableError:
@@ -204,7 +185,7 @@ def _not_in_production() -> ModelUnavailableError:
 
 
 def _nothing_configured() -> ModelUnavailableError:
-    text = "No model is configured: set OPENAI_API_KEY, OPENAI_API_BASE or OPENROUTER_API_KEY."
+    text = "No model is configured: set OPENAI_API_KEY, OPENAI_API_BASE, ANTHROPIC_API_KEY or OPENROUTER_API_KEY."
     return ModelUnavailableError(ErrorType.MODEL_NOT_SUPPORTED, text, variable="OPENAI_API_KEY")
 
 
@@ -213,9 +194,12 @@ def _needs(name: str, variable: str) -> ModelUnavailableError:
     return ModelUnavailableError(ErrorType.AUTHENTICATION, text, variable=variable)
 
 
-def _unknown(name: str, provider: str) -> ModelUnavailableError:
-    if provider in _OTHER_WIRES:
-        text = f"Models of {provider} are not reached directly yet: use openrouter/... instead of {name!r}."
-    else:
-        text = f"There is no model {name!r}: use openai/<name>, openrouter/<name> or {MOCK}."
+def _other_wire(name: str) -> ModelUnavailableError:
+    text = f"The model {name!r} can not be reached by MESH_LLM_ADAPTER=openai_compatible: unset it."
+    return ModelUnavailableError(ErrorType.MODEL_NOT_SUPPORTED, text, variable="MESH_LLM_ADAPTER")
+
+
+def _unknown(name: str) -> ModelUnavailableError:
+    providers = ", ".join(f"{provider}/<name>" for provider in PROVIDERS)
+    text = f"There is no model {name!r}: use {providers} or {MOCK}. MESH_LITELLM_PROVIDERS adds other providers."
     return ModelUnavailableError(ErrorType.MODEL_NOT_SUPPORTED, text)

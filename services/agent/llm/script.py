@@ -61,10 +61,10 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The answer is whole. `usage` is prompt, completion and cached tokens."""
+    """The answer is whole. `usage` is prompt and completion tokens, and those read from and written to the cache."""
 
     reason: FinishReason
-    usage: tuple[int, int, int]
+    usage: tuple[int, int, int, int]
 
 
 Beat = Token | ToolCall | Pause | Failure | Broken | End
@@ -119,7 +119,7 @@ class _Scene:
         self._calls = 0
         self._completion = 0
         self._reason: FinishReason | None = None
-        self._usage: tuple[int, int, int] | None = None
+        self._usage: tuple[int, int, int, int] | None = None
         self._spoken = False
 
     def play(self, actions: d.Step, prompt_tokens: int) -> Iterator[Beat]:
@@ -132,7 +132,7 @@ class _Scene:
                 self._reason = "length"
                 break
         reason = self._reason or ("tool_calls" if self._calls else "stop")
-        yield End(reason, self._usage or (prompt_tokens, self._completion, 0))
+        yield End(reason, self._usage or (prompt_tokens, self._completion, 0, 0))
 
     def _act(self, action: d.Action) -> Iterator[Beat]:
         match action:
@@ -161,8 +161,8 @@ class _Scene:
                 self._delay = seconds
             case d.Finish(reason):
                 self._reason = reason
-            case d.Report(prompt, completion, cached):
-                self._usage = (prompt, completion, cached)
+            case d.Report(prompt, completion, cached, written):
+                self._usage = (prompt, completion, cached, written)
 
     def _speak(self, tokens: Iterable[str]) -> Iterator[Beat]:
         """Streams text, on a line of its own."""

@@ -1,19 +1,28 @@
 """The prices that billing starts with, in dollars for a million tokens, before the margin.
 
-`openai/*` and `openrouter/*` are defaults: a model of these families without a price of its own is billed by them.
-Their figures, like those of `mock-ai`, are our decision; a model that has neither is refused.
+Most stand in the table beside this file, as litellm lists them. `openai/*` and `openrouter/*` are defaults: a model of
+these families without a price of its own is billed by them. Their figures, like those of `mock-ai`, are our decision; a
+model that has neither is refused, unless the operator names its price.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
+from importlib import resources
 
 from services.billing.domain.prices import Rates
+
+
+def _table() -> dict[str, Rates]:
+    text = resources.files("services.billing.domain").joinpath("model_prices.csv").read_text()
+    return {name: Rates.in_dollars(*figures) for name, *figures in csv.reader(text.splitlines())}
+
 
 _HAIKU = Rates.in_dollars("1.00", "5.00", "0.10", "1.25")
 _MINIMAX = Rates.in_dollars("0.30", "1.20", "0.03", "0.375")
 
-LIST_PRICES: Mapping[str, Rates] = {
+LIST_PRICES: Mapping[str, Rates] = _table() | {
     "kortix/basic": _HAIKU,
     "kortix/power": _HAIKU,
     "kortix/haiku": _HAIKU,

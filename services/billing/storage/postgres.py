@@ -100,30 +100,30 @@ class PostgresPrices:
                 changed,
                 now,
             )
-            return [await self._open_version(connection, model, *prices[model], now) for model in changed]
+            return await self._open_versions(connection, {model: prices[model] for model in changed}, now)
 
-    async def _open_version(
-        self, connection: Connection, model: str, listed: Rates, billed: Rates, now: datetime
-    ) -> str:
-        version: str = await connection.fetchval(
+    async def _open_versions(
+        self, connection: Connection, prices: Mapping[str, tuple[Rates, Rates]], now: datetime
+    ) -> list[str]:
+        figures = [
+            [getattr(rates[which], figure) for rates in prices.values()]
+            for which in (0, 1)
+            for figure in ("input", "output", "cached_input", "cache_write")
+        ]
+        rows = await connection.fetch(
             "INSERT INTO price_versions (price_version, model_id, valid, list_input, list_output, list_cached_input,"
             " list_cache_write, input, output, cached_input, cache_write)"
             " SELECT m.model || '@' || (SELECT count(*) + 1 FROM price_versions v WHERE v.model_id = m.model_id),"
             " m.model_id, tstzrange(coalesce((SELECT max(upper(v.valid)) FROM price_versions v"
-            " WHERE v.model_id = m.model_id), $2), NULL), $3, $4, $5, $6, $7, $8, $9, $10"
-            " FROM priced_models m WHERE m.model = $1 RETURNING price_version",
-            model,
+            " WHERE v.model_id = m.model_id), $1), NULL), p.i, p.o, p.c, p.w, p.bi, p.bo, p.bc, p.bw"
+            " FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
+            " $8::bigint[], $9::bigint[], $10::bigint[]) AS p(model, i, o, c, w, bi, bo, bc, bw)"
+            " JOIN priced_models m USING (model) RETURNING price_version",
             now,
-            listed.input,
-            listed.output,
-            listed.cached_input,
-            listed.cache_write,
-            billed.input,
-            billed.output,
-            billed.cached_input,
-            billed.cache_write,
+            list(prices),
+            *figures,
         )
-        return version
+        return [row["price_version"] for row in rows]
 
 
 class PostgresLedger:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from types import MappingProxyType
 
 from services.billing.domain.price_list import LIST_PRICES, MOCK_PRICE
-from services.billing.domain.prices import Price, names_for
+from services.billing.domain.prices import Price, Rates, names_for
 from services.billing.errors import UnknownModelPrice
 from services.billing.ports import Prices
 from services.kit.clock import Clock
@@ -33,8 +34,10 @@ class PriceBook:
             self._known.update(await self._prices.versions(unread))
         return self._known
 
-    async def publish_list(self, margin_percent: int, *, with_mock: bool) -> list[str]:
-        """Makes the price list, with our margin, the prices in force. Returns the versions that are new."""
-        listed = {**LIST_PRICES, **(MOCK_PRICE if with_mock else {})}
+    async def publish_list(
+        self, margin_percent: int, own: Mapping[str, Rates] = MappingProxyType({}), *, with_mock: bool
+    ) -> list[str]:
+        """Makes the price list and the operator's `own` prices, with our margin, those in force: the new versions."""
+        listed = {**LIST_PRICES, **(MOCK_PRICE if with_mock else {}), **own}
         prices = {model: (rates, rates.with_margin(margin_percent)) for model, rates in listed.items()}
         return await self._prices.publish(prices, self._clock.now())

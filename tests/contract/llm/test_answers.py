@@ -82,8 +82,8 @@ async def test_script_goes_on_where_tool_results_left_it(subject: Subject) -> No
         ((call_id, name, arguments),) = heard.calls
         assert (name, json.loads(arguments)) == ("a", {"n": str(step)})
         ids.add(call_id)
-        function = {"name": name, "arguments": arguments}
-        messages.append({"role": "assistant", "content": None, "tool_calls": [{"id": call_id, "function": function}]})
+        call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
         messages.append({"role": "tool", "tool_call_id": call_id, "content": "ok"})
 
     last = await ask(subject.port, ModelRequest(model=subject.model, messages=messages))
@@ -91,6 +91,19 @@ async def test_script_goes_on_where_tool_results_left_it(subject: Subject) -> No
     assert last.text == "step 3 is the last"
     assert last.reason == "stop"
     assert len(ids) == 2
+
+
+async def test_tools_are_offered_and_called(subject: Subject) -> None:
+    tool = {"name": "look_up", "description": "Looks up.", "parameters": {"type": "object", "properties": {}}}
+    offered = [{"type": "function", "function": tool}]
+
+    heard = await ask(subject.port, request('[[call look_up {"x": 1}]]', subject.model, tools=offered))
+
+    assert heard.error is None
+    assert [(name, json.loads(arguments)) for _, name, arguments in heard.calls] == [("look_up", {"x": 1})]
+    if subject.wire is not None:
+        (call,) = subject.wire.log.calls()[-1:]
+        assert b"look_up" in (subject.wire.log.request(call["call"]) or b"").partition(b'"tools"')[2]
 
 
 async def test_answer_stops_at_max_tokens(subject: Subject) -> None:

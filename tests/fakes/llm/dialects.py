@@ -27,6 +27,7 @@ class Dialect:
     index: bool = True
     fails_after: int | None = None
     stream_options: bool = True
+    reasoning: bytes = b"reasoning_content"
 
 
 DIALECTS = {
@@ -40,6 +41,7 @@ DIALECTS = {
         Dialect("args-chars", pieces="chars", index=False),
         Dialect("stream-error", fails_after=3),
         Dialect("strict", stream_options=False),
+        Dialect("reasoning", reasoning=b"reasoning"),
     )
 }
 
@@ -72,7 +74,7 @@ def in_stream(cause: ErrorType | int) -> dict[str, Any]:
     return body
 
 
-class Writer:
+class OpenAiWriter:
     """Writes the chunks of one answer. `usage_wanted` is what the request asked for."""
 
     def __init__(self, dialect: Dialect, model: str, call: int, *, usage_wanted: bool) -> None:
@@ -88,7 +90,12 @@ class Writer:
             return b"data: {broken" + 2 * self._dialect.newline
         return b"data: " + orjson.dumps(in_stream(cause)) + 2 * self._dialect.newline
 
-    def role(self) -> bytes:
+    def refusal(self, cause: ErrorType | int) -> tuple[int, bytes]:
+        """Status and body of a failure before the first byte."""
+        status, body = error_of(cause)
+        return status, orjson.dumps(body)
+
+    def begin(self) -> bytes:
         """The first chunk, which says nothing yet."""
         return self._choice(b'{"role":"assistant","content":""}')
 
@@ -103,12 +110,12 @@ class Writer:
                 yield from self._end(beat)
 
     def _token(self, token: script.Token) -> bytes:
-        field = b'{"reasoning_content":' if token.reasoning else b'{"content":'
-        return self._choice(field + orjson.dumps(token.text) + b"}")
+        field = self._dialect.reasoning if token.reasoning else b"content"
+        return self._choice(b'{"%b":%b}' % (field, orjson.dumps(token.text)))
 
     def _call(self, call: script.ToolCall) -> Iterator[bytes]:
         first = {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": ""}}
-        pieces = _cut(call.arguments, self._dialect.pieces)
+        pieces = cut(call.arguments, self._dialect.pieces)
         if self._dialect.pieces == "whole":
             first["function"] = {"name": call.name, "arguments": pieces.pop()}
         yield self._tool(call.index, first)
@@ -118,10 +125,11 @@ class Writer:
     def _end(self, end: script.End) -> Iterator[bytes]:
         yield self._choice(b"{}", orjson.dumps(end.reason))
         if self._usage:
-            prompt, completion, cached = end.usage
+            prompt, completion, cached, written = end.usage
             usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-            if cached:
-                usage["prompt_tokens_details"] = {"cached_tokens": cached}  # type: ignore[assignment]
+            if cached or written:
+                details = {"cached_tokens": cached, "cache_write_tokens": written}
+                usage["prompt_tokens_details"] = details  # type: ignore[assignment]
             yield self._head + b'"choices":[],"usage":' + orjson.dumps(usage) + self._tail
         if self._dialect.done:
             yield b"data: [DONE]" + 2 * self._dialect.newline
@@ -136,7 +144,8 @@ class Writer:
         return self._head + choice + self._tail
 
 
-def _cut(arguments: str, pieces: str) -> list[str]:
+def cut(arguments: str, pieces: str) -> list[str]:
+    """The pieces that a dialect sends a call's arguments in."""
     if pieces == "whole":
         return [arguments]
     if pieces == "chars":

@@ -6,12 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 
-import orjson
-
 from services.agent.llm import script
 from services.agent.llm.errors import ErrorType
-from tests.fakes.llm.dialects import Writer, error_of
 from tests.fakes.llm.log import CallRecord
+from tests.fakes.llm.protocol import Writer
 
 Move = bytes | script.Pause | script.Broken
 
@@ -129,7 +127,7 @@ def moves(beats: Iterator[script.Beat], writer: Writer, record: CallRecord) -> I
             return
         if not begun:
             begun = True
-            yield _HEAD + _framed(writer.role())
+            yield _HEAD + _framed(writer.begin())
         record.tokens += isinstance(beat, script.Token)
         yield from map(_framed, writer.write(beat))
     yield _LAST
@@ -149,8 +147,8 @@ def _failure(cause: ErrorType | int, writer: Writer, record: CallRecord, *, begu
     record.failed = str(cause)
     if begun or cause == ErrorType.LLM:
         return (b"" if begun else _HEAD) + _framed(writer.error(cause)) + _LAST
-    record.status, body = error_of(cause)
-    return http_answer(record.status, orjson.dumps(body), retry_after=record.status in (429, 503))
+    record.status, body = writer.refusal(cause)
+    return http_answer(record.status, body, retry_after=record.status in (429, 503, 529))
 
 
 def _framed(event: bytes) -> bytes:
@@ -158,7 +156,7 @@ def _framed(event: bytes) -> bytes:
 
 
 def http_answer(status: int, body: bytes, *, retry_after: bool = False) -> bytes:
-    """A whole JSON response."""
+    """A whole response."""
     extra = b"retry-after: 1\r\n" if retry_after else b""
     head = b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n"
     return head % (status, extra, len(body)) + body

@@ -12,10 +12,10 @@ _ROOT = Path(__file__).parents[3]
 
 
 @asynccontextmanager
-async def spawned(*arguments: str) -> AsyncIterator[str]:
-    """Runs `python -m tests.fakes.llm` within the block; yields its base URL."""
+async def spawned(*arguments: str, fake: str = "llm") -> AsyncIterator[str]:
+    """Runs `python -m tests.fakes.<fake>` within the block; yields its base URL."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.fakes.llm", *arguments, stdout=asyncio.subprocess.PIPE, cwd=_ROOT
+        sys.executable, "-m", f"tests.fakes.{fake}", *arguments, stdout=asyncio.subprocess.PIPE, cwd=_ROOT
     )
     assert process.stdout is not None
     try:

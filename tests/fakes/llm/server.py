@@ -1,6 +1,6 @@
 """The server: HTTP by hand on asyncio, as little as a model's clients need, so that it costs next to nothing.
 
-POST .../chat/completions    an answer, streamed
+POST .../chat/completions    an answer, streamed (another protocol has another address)
 GET  /_log                   what was done, call by call (`log.CallRecord`)
 GET  /_log/7                 the request of call 7
 DELETE /_log                 forget it
@@ -18,15 +18,12 @@ from typing import Any, cast
 import orjson
 
 from services.agent.llm import script
-from tests.fakes.llm.dialects import DIALECTS, Dialect, Writer
+from tests.fakes.llm.dialects import DIALECTS
 from tests.fakes.llm.log import CallLog
 from tests.fakes.llm.performance import Performance, failing_after, http_answer, moves
+from tests.fakes.llm.protocol import OpenAiProtocol, WireProtocol
 
 _NO_SUCH = {"error": {"message": "no such address", "type": "not_found_error", "code": None}}
-_BAD_KEY = {"error": {"message": "wrong key", "type": "invalid_request_error", "code": "invalid_api_key"}}
-_UNKNOWN_FIELD = {
-    "error": {"message": "Unrecognized request argument: stream_options", "type": "invalid_request_error", "code": None}
-}
 
 
 @dataclass(slots=True)
@@ -35,6 +32,7 @@ class FakeLlm:
 
     key: str | None = None
     flush_each: bool = False
+    protocol: WireProtocol = field(default_factory=OpenAiProtocol)
     log: CallLog = field(default_factory=CallLog)
     url: str = ""
     connections: int = 0
@@ -85,7 +83,7 @@ class Connection(asyncio.Protocol):
     def _route(self, first: bytes, headers: dict[bytes, bytes], body: bytes) -> None:
         method, target, _ = first.split(b" ", 2)
         match method, target.rpartition(b"/"):
-            case b"POST", (parent, _, b"completions") if parent.endswith(b"/chat"):
+            case b"POST", _ if target.partition(b"?")[0].endswith(self._fake.protocol.path):
                 self._complete(headers, orjson.loads(body), body)
             case b"GET", (b"", _, b"_log"):
                 self._answer(200, orjson.dumps(self._fake.log.calls()))
@@ -99,23 +97,21 @@ class Connection(asyncio.Protocol):
 
     def _complete(self, headers: dict[bytes, bytes], request: dict[str, Any], body: bytes) -> None:
         dialect = DIALECTS.get(request["model"].rpartition(":")[2], DIALECTS["plain"])
-        refusal = self._refusal(headers, request, dialect)
+        protocol = self._fake.protocol
+        refusal = protocol.refusal(self._fake.key, headers, request, dialect)
         request_id = headers.get(b"idempotency-key", b"").strip().decode() if refusal is None else ""
         record = self._fake.log.begin(self._number, request_id, request["model"], dialect.name, body)
         if refusal is not None:
             record.status = refusal[0]
-            self._answer(refusal[0], orjson.dumps(refusal[1]))
+            self._answer(*refusal)
             return
+        prompt = protocol.prompt(request)
         beats = script.perform(
-            request["messages"],
-            tools=request.get("tools") or (),
-            attempt=record.attempt,
-            max_tokens=request.get("max_tokens"),
+            prompt.messages, tools=prompt.tools, attempt=record.attempt, max_tokens=prompt.max_tokens
         )
         if dialect.fails_after is not None:
             beats = failing_after(beats, dialect.fails_after)
-        usage_wanted = bool((request.get("stream_options") or {}).get("include_usage"))
-        writer = Writer(dialect, request["model"], record.call, usage_wanted=usage_wanted)
+        writer = protocol.writer(request, dialect, record.call, prompt)
         self._current = Performance(
             self._transport,
             record,
@@ -125,17 +121,6 @@ class Connection(asyncio.Protocol):
             on_end=self._ended,
         )
         self._current.advance()
-
-    def _refusal(
-        self, headers: dict[bytes, bytes], request: dict[str, Any], dialect: Dialect
-    ) -> tuple[int, dict[str, Any]] | None:
-        key = self._fake.key
-        # Header lines were lowered to find their names.
-        if key is not None and headers.get(b"authorization", b"").strip() != f"bearer {key.lower()}".encode():
-            return 401, _BAD_KEY
-        if not dialect.stream_options and "stream_options" in request:
-            return 400, _UNKNOWN_FIELD
-        return None
 
     def _ended(self) -> None:
         self._current = None

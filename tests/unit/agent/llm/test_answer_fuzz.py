@@ -14,7 +14,7 @@ from services.agent.llm import script
 from services.agent.llm.answer import Answer, Limits
 from services.agent.llm.errors import ModelError
 from services.agent.llm.port import Finished, ModelEvent, Usage
-from tests.fakes.llm.dialects import DIALECTS, Writer
+from tests.fakes.llm.dialects import DIALECTS, OpenAiWriter
 from tests.unit.agent.llm.answering import REQUEST
 
 _PROMPT = '[[think hm 🌍]] [[say Grüße, 世界]] [[call a {"x": "ü", "y": [1, {"z": null}]}]] [[call b]] [[tokens 5]]'
@@ -49,7 +49,7 @@ _CHUNK = st.fixed_dictionaries(
 
 
 def _wire(dialect: str) -> bytes:
-    writer = Writer(DIALECTS[dialect], "m", 1, usage_wanted=True)
+    writer = OpenAiWriter(DIALECTS[dialect], "m", 1, usage_wanted=True)
     beats = script.perform([{"role": "user", "content": _PROMPT}])
     return b"".join(chunk for beat in beats for chunk in writer.write(beat))
 

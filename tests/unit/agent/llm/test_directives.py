@@ -33,8 +33,9 @@ from services.agent.llm.errors import ErrorType
         ("[[fail 503 times 2]]", d.Fail(503, 2)),
         ("[[cut]]", d.Cut()),
         ("[[finish length]]", d.Finish("length")),
-        ("[[usage 10 5]]", d.Report(10, 5, 0)),
-        ("[[usage 10 5 3]]", d.Report(10, 5, 3)),
+        ("[[usage 10 5]]", d.Report(10, 5, 0, 0)),
+        ("[[usage 10 5 3]]", d.Report(10, 5, 3, 0)),
+        ("[[usage 10 5 3 1]]", d.Report(10, 5, 3, 1)),
         ("[[help]]", d.Explain()),
     ],
 )

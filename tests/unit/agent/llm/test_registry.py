@@ -9,6 +9,7 @@ import pytest
 from services.agent.llm.errors import ErrorType, ModelUnavailableError
 from services.agent.llm.mock_ai import MockAi
 from services.agent.llm.port import ModelPort
+from services.agent.llm.providers import Access
 from services.agent.llm.registry import ALIASES, ModelRegistry, ModelSettings
 
 
@@ -23,6 +24,10 @@ class _Recorder:
         self.made.append((base, key))
         return _Closing(self)
 
+    def through_litellm(self, provider: str, access: Access) -> ModelPort:
+        self.made.append((f"litellm:{provider}", access.api_key))
+        return _Closing(self)
+
 
 class _Closing(MockAi):
     def __init__(self, recorder: _Recorder) -> None:
@@ -33,8 +38,16 @@ class _Closing(MockAi):
         self._recorder.closed += 1
 
 
-def _registry(recorder: _Recorder | None = None, **settings: Any) -> ModelRegistry:
-    return ModelRegistry(ModelSettings(**settings), compatible=recorder or _Recorder())
+def _registry(recorder: _Recorder | None = None, **given: Any) -> ModelRegistry:
+    """`openai_api_key="k"` and the like say how providers are reached; all else is the settings' own."""
+    own = {name: given.pop(name) for name in ("production", "default_model", "adapter") if name in given}
+    access: dict[str, dict[str, str]] = {}
+    for name, value in given.items():
+        provider, field = name.split("_", 1)
+        access.setdefault(provider, {})[field] = value
+    settings = ModelSettings(**own, access={name: Access(**fields) for name, fields in access.items()})  # type: ignore[arg-type]
+    recorder = recorder or _Recorder()
+    return ModelRegistry(settings, compatible=recorder, litellm=recorder.through_litellm)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +57,18 @@ def _registry(recorder: _Recorder | None = None, **settings: Any) -> ModelRegist
         ({"openai_api_base": "http://h/v1"}, "openai/any/thing:x", "http://h/v1", None, "any/thing:x"),
         ({"openai_api_base": "http://h/v1", "openai_api_key": "k"}, "openai/m", "http://h/v1", "k", "m"),
         ({"openrouter_api_key": "r"}, "openrouter/a/b", "https://openrouter.ai/api/v1", "r", "a/b"),
+        ({"groq_api_key": "g"}, "groq/a/b", "https://api.groq.com/openai/v1", "g", "a/b"),
+        ({"anthropic_api_key": "a"}, "anthropic/claude", "litellm:anthropic", "a", "claude"),
+        ({"bedrock_options": {"aws_region_name": "x"}}, "bedrock/us.a.b-v1:0", "litellm:bedrock", None, "us.a.b-v1:0"),
+        ({"cohere_api_key": "c"}, "cohere/command", "litellm:cohere", "c", "command"),
+        ({"openai_api_key": "k", "adapter": "litellm"}, "openai/m", "litellm:openai", "k", "m"),
+        (
+            {"xai_api_key": "x", "xai_api_base": "http://h/v1", "adapter": "openai_compatible"},
+            "xai/m",
+            "http://h/v1",
+            "x",
+            "m",
+        ),
     ],
 )
 def test_name_goes_to_its_server(settings: dict[str, Any], name: str, base: str, key: str | None, model: str) -> None:
@@ -60,7 +85,9 @@ def test_name_goes_to_its_server(settings: dict[str, Any], name: str, base: str,
     ("settings", "name", "variable"),
     [
         ({}, "openai/gpt-4o", "OPENAI_API_KEY"),
-        ({"openai_api_base": "https://api.openai.com/v1/"}, "openai/gpt-4o", "OPENAI_API_KEY"),
+        ({}, "anthropic/claude", "ANTHROPIC_API_KEY"),
+        ({}, "bedrock/nova", "AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID"),
+        ({"anthropic_api_key": "a", "adapter": "openai_compatible"}, "anthropic/claude", "MESH_LLM_ADAPTER"),
         ({}, "openrouter/a/b", "OPENROUTER_API_KEY"),
         ({"production": True}, "mock-ai", "MESH_DEFAULT_MODEL"),
         ({"production": True}, None, "OPENAI_API_KEY"),
@@ -76,9 +103,7 @@ def test_missing_setting_is_named(settings: dict[str, Any], name: str | None, va
     assert not refusal.value.retryable
 
 
-@pytest.mark.parametrize(
-    "name", ["gpt-4o", "openai/", "anthropic/claude", "gemini/x", "kortix/unknown", "mock-ai/x", "/"]
-)
+@pytest.mark.parametrize("name", ["gpt-4o", "openai/", "anthropic/", "nobody/x", "kortix/unknown", "mock-ai/x", "/"])
 def test_unknown_name_is_refused_with_one_that_works(name: str) -> None:
     with pytest.raises(ModelUnavailableError, match="openrouter/") as refusal:
         _registry(openai_api_key="k").resolve(name)
@@ -97,6 +122,8 @@ def test_unknown_name_is_refused_with_one_that_works(name: str) -> None:
         ({"openai_api_base": "http://h/v1", "default_model": "openai/mine"}, "openai/mine"),
         ({"openai_api_key": "k", "default_model": "kortix/basic"}, "openai/gpt-4o-mini"),
         ({"openai_api_key": "k", "production": True}, "openai/gpt-4o-mini"),
+        ({"anthropic_api_key": "a"}, "anthropic/claude-haiku-4-5"),
+        ({"gemini_api_key": "g", "production": True}, "gemini/gemini-2.5-flash"),
     ],
 )
 @pytest.mark.parametrize("name", [None, "", " ", *sorted(ALIASES)])
@@ -149,4 +176,21 @@ async def test_one_adapter_serves_all_models_of_a_server_and_is_closed_once() ->
 
 
 def test_keys_are_not_shown_in_representations() -> None:
-    assert "secret" not in repr(ModelSettings(openai_api_key="secret", openrouter_api_key="secret"))
+    access = Access(api_key="secret", options={"aws_secret_access_key": "secret"})
+    assert "secret" not in repr(ModelSettings(access={"bedrock": access}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "needed"),
+    [
+        ({}, False),
+        ({"openai_api_key": "k"}, False),
+        ({"anthropic_api_key": "a"}, True),
+        ({"openai_api_key": "k", "anthropic_api_key": "a"}, False),
+        ({"openai_api_key": "k", "adapter": "litellm"}, True),
+        ({"default_model": "anthropic/claude"}, False),
+        ({"production": True}, False),
+    ],
+)
+def test_litellm_is_loaded_ahead_where_the_default_model_needs_it(settings: dict[str, Any], needed: bool) -> None:
+    assert _registry(**settings).default_needs_litellm == needed

@@ -113,17 +113,17 @@ def test_usage_is_counted_in_words() -> None:
 
     (end,) = [beat for beat in script.perform(messages, tools=tools) if isinstance(beat, End)]
 
-    assert end == End("tool_calls", (2 + 9 + 1, 2 + 1 + 3, 0))
+    assert end == End("tool_calls", (2 + 9 + 1, 2 + 1 + 3, 0, 0))
 
 
 def test_reported_usage_replaces_the_counted_one() -> None:
-    assert list(script.perform([_user("[[usage 7 8 9]]")])) == [End("stop", (7, 8, 9))]
+    assert list(script.perform([_user("[[usage 7 8 9]]")])) == [End("stop", (7, 8, 9, 0))]
 
 
 def test_answer_is_no_longer_than_allowed() -> None:
     beats = list(script.perform([_user("[[tokens 9]] [[call f]]")], max_tokens=4))
 
-    assert beats[-1] == End("length", (beats[-1].usage[0], 4, 0))  # type: ignore[union-attr]
+    assert beats[-1] == End("length", (beats[-1].usage[0], 4, 0, 0))  # type: ignore[union-attr]
     assert not any(isinstance(beat, ToolCall) for beat in beats)
 
 
