@@ -247,6 +247,7 @@ class World:
             now=self.clock.now,
             tool_policy=ToolPolicy(self.dice.random() < 0.7, "parallel"),
             native_tools=True,
+            reasoning_effort=None,
             max_output_tokens=100,
         )
         pressure = BackpressureController(8, TokenBucket(1000, 8, self.clock), lambda: Vitals(0, 0), 8)
