@@ -260,6 +260,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
         billing=shared.billing,
         tools=shared.tools,
         recall=TailRecall(shared.wire),
+        wal=StreamWal(shared.wire, settings.mesh_wal_retention_s),
         models=shared.models,
         context=ContextManager(shared.threads, PromptManager()),
         hints=shared.hints,

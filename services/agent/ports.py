@@ -426,6 +426,19 @@ class Recall(Protocol):
         """What that epoch's owner showed of the message; nothing where that is not known to be all of it."""
 
 
+class Wal(Protocol):
+    """A second copy, beside Postgres, of what a run has paid for. Best effort: it may forget, and it never fails."""
+
+    async def keep(self, run_id: UUID, key: str, payload: bytes) -> None:
+        """Keeps a result under its key, for a while."""
+
+    async def read(self, run_id: UUID) -> dict[str, bytes]:
+        """What is kept, the newest of each key."""
+
+    async def drop(self, run_id: UUID) -> None:
+        """Postgres has it all."""
+
+
 class Hints(Protocol):
     """Loss-tolerated wake-ups."""
 

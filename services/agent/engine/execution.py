@@ -34,6 +34,7 @@ from services.agent.ports import (
     Recall,
     Threads,
     Tools,
+    Wal,
 )
 from services.agent.use_cases.opening import OPENING_SEQ, opening_payload
 from services.kit.context import acting_for
@@ -53,6 +54,7 @@ class Parts:
     billing: Billing
     tools: Tools
     recall: Recall
+    wal: Wal
     models: ModelRegistry
     context: ContextManager
     hints: Hints
@@ -79,6 +81,7 @@ class Execution:
         if claim.stop_reason:
             self.interrupt.trigger(claim.stop_reason)
         self._log: RunLog | None = None
+        self._kept: dict[str, bytes] = {}
 
     @property
     def finishing(self) -> bool:
@@ -144,6 +147,8 @@ class Execution:
         journal = await self._parts.journal.load(claim.run_id)
         for row in journal.owed:
             courier.add(row)
+        if any(step.state == "started" for step in journal.steps):
+            self._kept = await self._parts.wal.read(claim.run_id)
         log.info("run.taken_over", run_id=str(claim.run_id), epoch=claim.epoch, steps=len(journal.steps))
         return journal
 
@@ -151,7 +156,9 @@ class Execution:
         claim, parts = self.claim, self._parts
         purse = Purse(claim, parts.billing, parts.max_output_tokens)
         purse.fold(journal)
-        self._log = RunLog(claim.run, parts.journal, publisher, courier, self._ownership.fresh)
+        self._log = RunLog(
+            claim.run, parts.journal, publisher, courier, parts.wal, bool(self._kept), self._ownership.fresh
+        )
         return RunState(
             claim=claim,
             log=self._log,
@@ -160,6 +167,7 @@ class Execution:
             model=parts.models.resolve(claim.spec.model),
             tools=parts.tools,
             recall=parts.recall,
+            kept=self._kept,
             native_tools=parts.native_tools,
             reasoning_effort=parts.reasoning_effort,
             tool_policy=parts.tool_policy,

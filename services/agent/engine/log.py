@@ -18,10 +18,13 @@ from services.agent.domain.rows import Charge, MessageRow
 from services.agent.domain.run import Ending, Run
 from services.agent.engine.courier import Courier
 from services.agent.errors import Fenced
-from services.agent.ports import Fence, JournalStore, Owed, Publisher, Writes
+from services.agent.ports import Fence, JournalStore, Owed, Publisher, Wal, Writes
 from services.kit.postgres import StorageConflict, StorageUnavailable, UniqueViolation
 
 logger = structlog.get_logger()
+
+Copy = tuple[str, Callable[[], bytes]]
+"""What is kept elsewhere while Postgres is away: its key, and how it is made."""
 
 ACKNOWLEDGED_WITHIN_S = 0.25
 """For how long events of stored rows wait for threads to have them."""
@@ -36,6 +39,8 @@ class RunLog:
         journal: JournalStore,
         publisher: Publisher,
         courier: Courier,
+        wal: Wal,
+        kept: bool,
         fresh: Callable[[], Awaitable[None]],
     ) -> None:
         self._run = run
@@ -43,6 +48,8 @@ class RunLog:
         self._journal = journal
         self._publisher = publisher
         self._courier = courier
+        self._wal = wal
+        self._kept = kept
         self._fresh = fresh
         self._lane = asyncio.Lock()
         self._released = False
@@ -80,15 +87,22 @@ class RunLog:
         events: Sequence[RunEvent],
         rows: Sequence[MessageRow],
         charge: Charge | None,
+        copy: Copy,
         *,
         last: bool,
     ) -> None:
-        """RESULT of a model call; `last`: the run spends nothing any more. Raises Fenced."""
+        """RESULT of a model call; `last`: the run spends nothing any more. `copy` is what is kept elsewhere under its
+        key while Postgres is away. Raises Fenced."""
         owed = [Owed("messages", encode_messages(self._run, rows))] if rows else []
         if charge:
             owed.append(self._charges([charge], release=last))
         self._released = self._released or (last and charge is not None)
-        await self._write(lambda w: self._journal.finish_step(self._fence, step, planned, dropped, w), events, owed)
+        await self._write(
+            lambda w: self._journal.finish_step(self._fence, step, planned, dropped, w), events, owed, copy
+        )
+        if self._kept:
+            self._kept = False
+            await self._wal.drop(self._run.run_id)
 
     async def finish_calls(
         self, calls: Sequence[CallRecord], events: Sequence[RunEvent], rows: Sequence[MessageRow]
@@ -124,12 +138,16 @@ class RunLog:
         return Owed("charges", encode_charges(run.account_id, run.run_id, run.thread_id, charges, release=release))
 
     async def _write(
-        self, write: Callable[[Writes], Awaitable[int]], events: Sequence[RunEvent], owed: Sequence[Owed]
+        self,
+        write: Callable[[Writes], Awaitable[int]],
+        events: Sequence[RunEvent],
+        owed: Sequence[Owed],
+        copy: Copy | None = None,
     ) -> None:
         async with self._lane:
             stamped = self._publisher.reserve(events)
             try:
-                base = await self._repeat(write, Writes(stamped, owed))
+                base = await self._repeat(write, Writes(stamped, owed), copy)
                 if base is None:
                     await self._owe_again()
                 elif base >= 0:
@@ -143,7 +161,7 @@ class RunLog:
             await self._courier.messages_settled(ACKNOWLEDGED_WITHIN_S)
         self._publisher.release(stamped, written=True)
 
-    async def _repeat(self, write: Callable[[Writes], Awaitable[int]], writes: Writes) -> int | None:
+    async def _repeat(self, write: Callable[[Writes], Awaitable[int]], writes: Writes, copy: Copy | None) -> int | None:
         """The write's base; None when an attempt that broke off had happened after all."""
         broken = False
         pause = 0.05
@@ -156,6 +174,9 @@ class RunLog:
                         return None
                     raise
             except (StorageUnavailable, StorageConflict):
+                if copy and not broken:
+                    self._kept = True
+                    await self._wal.keep(self._run.run_id, copy[0], copy[1]())
                 broken = self._away = True
                 logger.warning("run.storage_away", run_id=str(self._run.run_id), retry_in_s=pause)
                 await asyncio.sleep(pause)

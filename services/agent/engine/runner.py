@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from services.agent.codec.answers import decode_answer
 from services.agent.domain.events import PrepStage, RunError, RunEvent, RunStarted
 from services.agent.domain.journal import (
     AskModel,
@@ -19,7 +20,7 @@ from services.agent.domain.journal import (
 from services.agent.domain.rows import conversation, run_start_id
 from services.agent.domain.run import Ending
 from services.agent.engine import endings
-from services.agent.engine.conversation import ContextManager
+from services.agent.engine.conversation import ContextManager, step_key
 from services.agent.engine.interrupt import Interrupted
 from services.agent.engine.patience import patiently
 from services.agent.engine.state import RunState
@@ -104,9 +105,10 @@ class AgentRunner:
         if not completed and isinstance(move, AskModel) and not move.again:
             first = [RunStarted(str(run_start_id(state.claim.run_id)))]
         await self._learn_tools()
-        if isinstance(move, CloseAnswer | SettleCalls):
-            done = await self._recover(move)
+        done = await self._recover(move)
+        if done:
             completed, move = (*completed, done), after(done, state.claim.spec.max_steps)
+        assert not isinstance(move, CloseAnswer | SettleCalls)
         state.interrupt.check()
         messages = await self._load(completed) if isinstance(move, AskModel) else []
         while isinstance(move, AskModel):
@@ -130,8 +132,17 @@ class AgentRunner:
             if interrupted.reason == "drain":
                 raise
 
-    async def _recover(self, move: CloseAnswer | SettleCalls) -> CompletedStep:
-        """What an owner that died left half done; a run that was asked to end cancels its calls there."""
+    async def _recover(self, move: AskModel | CloseAnswer | SettleCalls) -> CompletedStep | None:
+        """What an owner that died left half done; a run that was asked to end cancels its calls there. None: nothing,
+        or a question that is asked again."""
+        step = move.again if isinstance(move, AskModel) else move.step
+        if step is None:
+            return None
+        kept = self._state.kept.get(step_key(self._state.claim.run_id, step.step_no))
+        if step.state == "started" and kept and (answer := decode_answer(kept, step)):
+            return await self._steps.restore(step, answer, () if isinstance(move, AskModel) else move.calls)
+        if isinstance(move, AskModel):
+            return None
         if isinstance(move, CloseAnswer):
             return await self._steps.close(move.step, move.calls)
         return await self._steps.settle(move.step, move.calls)

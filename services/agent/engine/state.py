@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -27,6 +27,8 @@ class RunState:
     model: ResolvedModel
     tools: Tools
     recall: Recall
+    kept: Mapping[str, bytes]
+    """Answers that an earlier owner could not write, by step key."""
     native_tools: bool
     reasoning_effort: str | None
     tool_policy: ToolPolicy

@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
+from services.agent.codec.answers import encode_answer
 from services.agent.domain.events import (
     AssistantComplete,
     ContextUsage,
@@ -148,6 +149,22 @@ class StepRunner:
         answer.usage = Usage(step.prompt_tokens, estimate_tokens(spoken), estimated=True)
         return await self._with_calls(step, lambda tools: self._closed(step, answer, tools, calls))
 
+    async def restore(self, step: StepRecord, answer: Answer, calls: tuple[CallRecord, ...]) -> CompletedStep:
+        """Writes an answer that a dead owner had, and Postgres was away: nobody is asked again."""
+        self._open = None
+        self._log.emit(MessageReset(str(step.message_id), "takeover"))
+        if answer.reasoning:
+            self._log.emit(ReasoningChunk(str(step.message_id), answer.reasoning))
+        if answer.text:
+            self._log.emit(TextChunk(str(step.message_id), answer.text))
+
+        async def body(tools: ToolManager) -> StepRecord:
+            tools.resume(calls)
+            tools.keep(answer)
+            return await self._commit(step, answer, tools, [])
+
+        return await self._with_calls(step, body)
+
     async def settle(self, step: StepRecord, calls: tuple[CallRecord, ...]) -> CompletedStep:
         """Settles the calls of an answer that is done."""
 
@@ -243,9 +260,10 @@ class StepRunner:
         )
         last = not calls and reason not in CONTINUES
         events, rows = self._told(done, usage, calls, answer)
+        copy = step_key(self._claim.run_id, step.step_no), lambda: encode_answer(step, answer)
         charge = bill.charge(self._claim.run_id, self._claim.run.model, done, usage)
         planned = [call for call in calls if call.state != "done"]
-        await self._log.finish_step(done, planned, dropped, events, rows, charge, last=last)
+        await self._log.finish_step(done, planned, dropped, events, rows, charge, copy, last=last)
         tools.answer_committed(done)
         return done
 

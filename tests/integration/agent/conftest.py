@@ -40,14 +40,14 @@ async def make_agent(
     async with AsyncExitStack() as stack:
 
         async def make(role: Role = "all", **values: Any) -> ServiceHarness[Settings]:
-            given = {"mesh_lease_ttl_s": 1.0, "mesh_heartbeat_s": 0.3, "mesh_sweep_s": 0.3, "mesh_drain_s": 0.5}
-            settings = make_settings(
-                Settings,
-                tmp_path,
-                database_url=own_database_url,
-                redis_url=redis_url,
-                **(given | neighbours[1] | values),
-            )
+            given: dict[str, Any] = {
+                "mesh_lease_ttl_s": 1.0,
+                "mesh_heartbeat_s": 0.3,
+                "mesh_sweep_s": 0.3,
+                "mesh_drain_s": 0.5,
+            }
+            given |= {"database_url": own_database_url, "redis_url": redis_url}
+            settings = make_settings(Settings, tmp_path, **(given | neighbours[1] | values))
             return await stack.enter_async_context(ServiceHarness(settings, build_role(role)))
 
         yield make

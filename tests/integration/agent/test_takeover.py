@@ -10,6 +10,7 @@ from mesh.agent.v1 import runs_pb2
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from tests.fakes.neighbours import Neighbours
+from tests.integration.agent.tables import column, until_there
 from tests.integration.agent.watching import (
     eventually,
     ids,
@@ -94,5 +95,58 @@ async def test_a_worker_that_leaves_hands_its_run_over_at_once(
             await eventually(lambda: len(fakes.tools.attached) == 2, 20)
             fakes.tools.gate.set()
             events = await watch(stub, run.agent_run_id)
+    assert events[-1].run_ended.status == "completed"
+    assert fakes.tools.started == [f"{run.agent_run_id}:1:0"]
+
+
+async def test_a_worker_that_is_told_to_leave_hands_its_live_run_over_within_a_second(
+    make_agent: Any, neighbours: tuple[Neighbours, dict[str, str]]
+) -> None:
+    """Between two steps: no grace is waited for, no attempt is burnt, nothing is told twice."""
+    fakes, _ = neighbours
+    agent = await make_agent("api", mesh_drain_s=30)
+    stub = agent.stub(AgentRunsStub, "user")
+    async with worker_process(agent.settings) as first:
+        run = await stub.StartRun(
+            runs_pb2.StartRunRequest(
+                prompt="[[call slow {}]] [[step]] [[repeat 200]] [[wait 50ms]] [[call echo {}]]", model_name="mock-ai"
+            )
+        )
+        await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "tool_output")
+        async with worker_process(agent.settings) as second:
+            await until_there(agent, "SELECT count(DISTINCT source) >= 3 FROM samples")
+            fakes.tools.gate.set()
+            await until_there(agent, "SELECT count(*) > 3 FROM steps WHERE state = 'done'")
+            first.terminate()
+            left = time.monotonic()
+            await until_there(agent, "SELECT epoch = 2 AND owner IS NOT NULL FROM runs", within_s=10)
+            took = time.monotonic() - left
+            assert await column(agent, "SELECT attempt <= 1 FROM runs") == [True]
+            await stub.StopRun(runs_pb2.StopRunRequest(agent_run_id=run.agent_run_id))
+            events = await watch(stub, run.agent_run_id)
+            assert second.poll() is None
+    assert took < 3  # under one second on a machine of its own
+    assert kinds(events).count("run_ended") == 1
+    assert ids(events) == sorted(set(ids(events)))
+    assert not [key for key in fakes.billing.posts if "waste" in key]
+
+
+async def test_a_run_that_the_admitting_process_executes_is_taken_over_by_any_other(
+    make_agent: Any, neighbours: tuple[Neighbours, dict[str, str]]
+) -> None:
+    """Without a queue, durability is the same."""
+    fakes, _ = neighbours
+    inline = await make_agent("all", use_stateless_pipeline=False)
+    api = await make_agent("api")
+    stub = api.stub(AgentRunsStub, "user")
+    run = await inline.stub(AgentRunsStub, "user").StartRun(
+        runs_pb2.StartRunRequest(prompt="[[say On it]] [[call slow {}]] [[step]] [[say Done]]", model_name="mock-ai")
+    )
+    await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "tool_output")
+    await make_agent("worker")
+    await inline.server.drain()
+    await until_there(api, "SELECT epoch = 2 AND owner IS NOT NULL FROM runs")
+    fakes.tools.gate.set()
+    events = await watch(stub, run.agent_run_id)
     assert events[-1].run_ended.status == "completed"
     assert fakes.tools.started == [f"{run.agent_run_id}:1:0"]

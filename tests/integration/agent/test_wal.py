@@ -1,0 +1,62 @@
+"""Postgres goes away as an answer is to be written, and the owner dies: the answer is not paid again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from mesh.agent.v1 import admin_pb2
+from mesh.agent.v1.admin_pb2_grpc import AgentAdminStub
+from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
+from redis import Redis
+
+from services.kit.errors import Unavailable
+from tests.fakes.neighbours import Neighbours
+from tests.integration.agent.watching import eventually, kinds, start, told, watch, watch_until, worker_process
+from tests.support.postgres import EmbeddedPostgres
+from tests.support.redis import EmbeddedRedis
+
+Fakes = tuple[Neighbours, dict[str, str]]
+
+
+async def test_an_answer_that_could_not_be_written_is_applied_by_the_next_owner(
+    make_agent: Any, neighbours: Fakes, private_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis
+) -> None:
+    fakes, _ = neighbours
+    agent = await make_agent("api", database_url=private_postgres.create_database(), mesh_lease_ttl_s=3.0)
+    stub = agent.stub(AgentRunsStub, "user")
+    async with worker_process(agent.settings) as owner:
+        run = await start(stub, "[[delay 20ms]] [[tokens 100]]")
+        await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "text_chunk")
+        await asyncio.to_thread(private_postgres.kill)
+        await eventually(lambda: kept(redis_server, UUID(run.agent_run_id)), within_s=30)
+        owner.kill()
+    await asyncio.to_thread(private_postgres.start)
+    waiting = await wal_stats(agent)
+    assert (waiting.total_pending, waiting.runs_with_pending) == (1, 1)
+    await make_agent("worker", database_url=agent.settings.database_url.get_secret_value(), mesh_lease_ttl_s=3.0)
+    async with asyncio.timeout(40):
+        events = await watch(stub, run.agent_run_id)
+    assert events[-1].run_ended.status == "completed"
+    assert kinds(events).count("run_ended") == 1
+    (row,) = fakes.threads.told(run.thread_id, "assistant")
+    assert row["content"].split()[-1] == "word100"
+    assert told(events)[row["message_id"]] == row["content"]
+    assert list(fakes.billing.posts) == [f"post:{run.agent_run_id}:1"]  # nothing was wasted
+    assert (await wal_stats(agent)).total_pending == 0
+
+
+def kept(redis: EmbeddedRedis, run_id: UUID) -> bool:
+    with Redis.from_url(redis.url) as client:
+        return bool(client.exists(f"agent:{{{run_id}}}:wal"))
+
+
+async def wal_stats(agent: Any) -> Any:
+    """As soon as the database is back."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await agent.stub(AgentAdminStub, "admin").GetWalStats(admin_pb2.GetWalStatsRequest())
+            except Unavailable:
+                await asyncio.sleep(0.1)
