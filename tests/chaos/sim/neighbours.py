@@ -198,3 +198,17 @@ class SimTails:
 async def forgetful(run_id: UUID, epoch: int, message_id: UUID) -> Shown:
     """Recall of nothing: what was shown is never known."""
     return Shown()
+
+
+class ForgetfulWal:
+    """A second copy that is never there."""
+
+    async def keep(self, run_id: UUID, key: str, payload: bytes) -> None:
+        """Forgets it."""
+
+    async def read(self, run_id: UUID) -> dict[str, bytes]:
+        """Nothing."""
+        return {}
+
+    async def drop(self, run_id: UUID) -> None:
+        """There is nothing."""

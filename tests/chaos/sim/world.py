@@ -43,6 +43,7 @@ from services.kit.tasks import Supervisor
 from tests.chaos.sim.machines import Fate, Machine, Remote, neighbour
 from tests.chaos.sim.neighbours import (
     Deeds,
+    ForgetfulWal,
     OwnerTail,
     RemoteTools,
     SimBilling,
@@ -233,6 +234,7 @@ class World:
             billing=neighbour(machine, SimBilling(self.deeds)),
             tools=RemoteTools(machine, self.tools),
             recall=forgetful,
+            wal=ForgetfulWal(),
             models=ModelRegistry(
                 ModelSettings(),
                 mock=lambda: SimModel(machine, self.deeds),
