@@ -40,7 +40,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     ledger, clock = PostgresLedger(database), SystemClock()
     use = _use_cases(settings, database, ledger, clock)
     published = await use.prices.publish_list(
-        settings.mesh_price_margin_percent, _own_prices(settings), with_mock=settings.env_mode != "production"
+        settings.mesh_price_margin_percent, own_prices(settings), with_mock=settings.env_mode != "production"
     )
     if published:
         log.info("billing.prices_published", versions=len(published))
@@ -54,7 +54,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     return server
 
 
-def _own_prices(settings: Settings) -> dict[str, Rates]:
+def own_prices(settings: Settings) -> dict[str, Rates]:
     """What the operator says of prices."""
     given = settings.mesh_model_prices.items()
     return {model: Rates.in_dollars(*(f"{figure:f}" for figure in figures)) for model, figures in given}

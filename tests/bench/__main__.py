@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import files, report, scenes
+from tests.bench import adapters, files, report, scenes
 from tests.bench.report import Row
 from tests.support.mesh import CHECKOUT, running_mesh
 from tests.support.postgres import EmbeddedPostgres
@@ -20,6 +20,7 @@ SCENES = {
     "delay": scenes.delay,
     "stream": scenes.stream_rate,
     "cost": scenes.per_run,
+    "adapters": adapters.adapters,
     "files": files.files,
 }
 

@@ -269,6 +269,13 @@ async def test_the_price_list_is_published_once(world: World) -> None:
     assert len(LIST_PRICES) <= await world.database.fetchval("SELECT count(*) FROM priced_models")
 
 
+async def test_an_own_price_wins_over_the_list_and_its_familys(own_world: World) -> None:
+    mine = Rates.in_dollars("2", "4")
+    assert await own_world.price_book.publish_list(100, {"openai/mine": mine}, with_mock=True)
+    assert (await own_world.price_book.current("openai/mine")).billed == mine
+    assert (await own_world.price_book.current("anthropic/claude-haiku-4-5")).version == "anthropic/claude-haiku-4-5@2"
+
+
 async def test_a_wallet_without_enough_for_a_second_block_refuses_it(world: World) -> None:
     account, run = await world.wallet(20), new_run()
     await world.hold(account, run, 15 * MICRO)
