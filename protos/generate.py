@@ -95,8 +95,10 @@ def describe(sources: list[str], validate: Path, target: Path) -> None:
         imports = [
             "google/api/annotations.proto",
             "google/api/httpbody.proto",
+            "google/protobuf/descriptor.proto",
             "google/protobuf/timestamp.proto",
             "google/protobuf/duration.proto",
+            "google/protobuf/struct.proto",
             "google/rpc/status.proto",
             "google/rpc/error_details.proto",
         ]

@@ -28,6 +28,11 @@ POLICY = PolicyTable(
             "Metrics": Rule(users=True, role="admin", idempotent=True, rate="read"),
             "Debug": Rule(users=True, role="admin", idempotent=True, rate="read"),
             "DebugRedis": Rule(users=True, role="admin", idempotent=True, rate="read"),
-        }
+        },
+        "Docs": {
+            "GetOpenApi": Rule(users=True, anonymous=True, idempotent=True, rate="read"),
+            "GetDocsPage": Rule(users=True, anonymous=True, idempotent=True, rate="read"),
+            "GetDocsAsset": Rule(users=True, anonymous=True, idempotent=True, rate="read"),
+        },
     },
 )

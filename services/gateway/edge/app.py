@@ -9,6 +9,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from mesh.agent.v1.agents_pb2_grpc import AgentsInternalStub, AgentsStub
 from mesh.agent.v1.runs_pb2_grpc import AgentInternalStub, AgentRunsStub
 from mesh.billing.v1.billing_pb2_grpc import BillingInternalStub, BillingStub
+from mesh.gateway.v1.docs_pb2_grpc import add_DocsServicer_to_server
 from mesh.gateway.v1.edge_pb2_grpc import add_EdgeServicer_to_server
 from mesh.sandbox.v1.sandbox_pb2_grpc import SandboxesStub
 from mesh.threads.v1.threads_pb2_grpc import ThreadsInternalStub, ThreadsStub
@@ -22,6 +23,7 @@ from services.gateway.edge.clients.notices import NoticeFile
 from services.gateway.edge.clients.presence import RedisPresences
 from services.gateway.edge.clients.sandbox import SandboxClient
 from services.gateway.edge.clients.threads import ThreadsClient
+from services.gateway.edge.docs_servicer import Docs
 from services.gateway.edge.forms import Limits
 from services.gateway.edge.servicer import Edge, UseCases
 from services.gateway.edge.streams import OpenStreams
@@ -82,6 +84,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         look_after=looking_after,
     )
     add_EdgeServicer_to_server(Edge(use_cases, limits, clock), server)
+    add_DocsServicer_to_server(Docs(), server)
     server.on_drain(streams.end_all)
     return server
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.kit.errors import DeadlineExceeded, InvalidArgument, MeshError, RateLimited, Unavailable
+from services.kit.errors import DeadlineExceeded, InvalidArgument, MeshError, NotFound, RateLimited, Unavailable
 
 
 class InvalidCursor(InvalidArgument):
@@ -47,6 +47,12 @@ class TooManyStreams(RateLimited):
 
     reason = "TOO_MANY_STREAMS"
     default_message = "Too many open event streams"
+
+
+class AssetNotFound(NotFound):
+    """The documents have no such part."""
+
+    reason = "ASSET_NOT_FOUND"
 
 
 class Draining(Unavailable):

@@ -7,7 +7,7 @@ no memory and fields may come before or after files, as browsers happen to send 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,6 +21,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from services.gateway.edge.domain import Form, UploadedFile
 from services.gateway.edge.errors import BodyTooLarge, BodyTooSlow, InvalidBody, NoRoom
+from services.kit.errors import InvalidArgument
 
 _MIB = 1024 * 1024
 _IN_MEMORY = _MIB
@@ -43,8 +44,11 @@ class Limits:
 
 
 @asynccontextmanager
-async def read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[Form]:
-    """The form in a body; its files live as long as the context. InvalidBody, BodyTooLarge, BodyTooSlow, NoRoom."""
+async def read_form(
+    content_type: str, chunks: AsyncIterator[bytes], limits: Limits, flags: Collection[str] = ()
+) -> AsyncIterator[Form]:
+    """The form in a body; its files live as long as the context. All fields are texts; in JSON `flags` may be booleans.
+    InvalidBody, BodyTooLarge, BodyTooSlow, NoRoom."""
     kind, options = parse_options_header(content_type or "")
     with ExitStack() as files:
         if kind == b"multipart/form-data":
@@ -52,7 +56,7 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Lim
             yield await reader.read(_bounded(chunks, limits.body, limits))
             return
         body = b"".join([chunk async for chunk in _bounded(chunks, limits.text, limits)])
-        yield Form(_fields(kind, body))
+        yield Form(_fields(kind, body, flags))
 
 
 async def _bounded(chunks: AsyncIterator[bytes], most: int, limits: Limits) -> AsyncIterator[bytes]:
@@ -74,13 +78,13 @@ async def _bounded(chunks: AsyncIterator[bytes], most: int, limits: Limits) -> A
         yield chunk
 
 
-def _fields(kind: bytes, body: bytes) -> dict[str, str]:
+def _fields(kind: bytes, body: bytes, flags: Collection[str]) -> dict[str, str]:
     if not body:
         return {}
     if kind == b"application/x-www-form-urlencoded":
         return dict(parse_qsl(_text(body), keep_blank_values=True, max_num_fields=_MAX_PARTS))
     if kind in (b"application/json", b""):
-        return {name: _as_field(value) for name, value in json_object(body).items() if value is not None}
+        return {name: _as_field(name, value, flags) for name, value in json_object(body).items() if value is not None}
     raise InvalidBody("Send multipart/form-data, application/x-www-form-urlencoded or application/json")
 
 
@@ -99,8 +103,12 @@ def json_object(body: bytes) -> dict[str, object]:
     return value
 
 
-def _as_field(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+def _as_field(name: str, value: object, flags: Collection[str]) -> str:
+    if isinstance(value, bool) and name in flags:
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise InvalidArgument.of(name, "is not a text")
+    return value
 
 
 def _text(raw: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from google.api.httpbody_pb2 import HttpBody
 from mesh.gateway.v1 import edge_pb2 as pb
 from mesh.gateway.v1.edge_pb2_grpc import EdgeServicer
 
+from services.gateway.edge.codec.orders import START_FLAGS
 from services.gateway.edge.domain import Form, Json
 from services.gateway.edge.forms import Limits, json_object, read_form
 from services.gateway.edge.use_cases.create_thread import CreateThread
@@ -61,7 +62,7 @@ class Edge(EdgeServicer):
         self._clock = clock
 
     async def StartAgentRun(self, requests: AsyncIterator[pb.StartAgentRunRequest], context: Context) -> HttpBody:
-        async with self._form(_Body(requests)) as form:
+        async with self._form(_Body(requests), flags=START_FLAGS) as form:
             key = _header(context, "idempotency-key")
             return _json(await self._do.start_agent_run(current_caller().account_id, form, key))
 
@@ -139,8 +140,8 @@ class Edge(EdgeServicer):
     async def DebugRedis(self, request: pb.DebugRedisRequest, context: Context) -> HttpBody:
         return _json(await self._do.look_after.debug_cache())
 
-    def _form(self, body: _Body) -> AbstractAsyncContextManager[Form]:
-        return _FormOf(body, self._limits)
+    def _form(self, body: _Body, flags: Collection[str] = ()) -> AbstractAsyncContextManager[Form]:
+        return _FormOf(body, self._limits, flags)
 
 
 class _Body:
@@ -169,12 +170,13 @@ class _Body:
 class _FormOf(AbstractAsyncContextManager[Form]):
     """The form in a body, and its files while it is entered."""
 
-    def __init__(self, body: _Body, limits: Limits) -> None:
+    def __init__(self, body: _Body, limits: Limits, flags: Collection[str]) -> None:
         self._body = body
         self._limits = limits
+        self._flags = flags
 
     async def __aenter__(self) -> Form:
-        self._reading = read_form(await self._body.begin(), self._body.pieces(), self._limits)
+        self._reading = read_form(await self._body.begin(), self._body.pieces(), self._limits, self._flags)
         return await self._reading.__aenter__()
 
     async def __aexit__(self, *error: Any) -> bool | None:

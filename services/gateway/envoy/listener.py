@@ -30,6 +30,8 @@ _RESERVED = (
     "grpc-tags-",
     "grpc-trace-",
 )
+# Names that gRPC can not carry, and those whose values must be base64: nobody reads them, and they would end a call.
+_UNREADABLE = (r"[a-z0-9._-]*[^:a-z0-9._-].*", r".+-bin")
 
 
 def listener(surface: Surface, settings: Settings) -> Json:
@@ -86,6 +88,8 @@ def _transcoder(surface: Surface, settings: Settings) -> Json:
         # Routes are rendered per binding: the one that was matched stays, and an internal RPC can not be reached by it.
         match_incoming_request_route=True,
         ignore_unknown_query_parameters=True,
+        # A body that names another thing than the path does is refused: its field would win.
+        request_validation_options={"reject_binding_body_field_collisions": True},
         max_request_body_size=limit,
         max_response_body_size=limit,
         print_options={"always_print_primitive_fields": True, "preserve_proto_field_names": True},
@@ -112,7 +116,10 @@ def _identity(settings: Settings) -> Json:
 
 def _hygiene(settings: Settings) -> list[Json]:
     forwarded = () if settings.mesh_trusted_hops else ("x-forwarded-",)
-    return [without(prefix) for prefix in (*_USELESS, *_FORGED, *_RESERVED, *forwarded)]
+    unknown = [
+        {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": expression}}}} for expression in _UNREADABLE
+    ]
+    return [*(without(prefix) for prefix in (*_USELESS, *_FORGED, *_RESERVED, *forwarded)), *unknown]
 
 
 def _paths() -> Json:

@@ -14,6 +14,7 @@ from services.gateway.config import Settings
 from services.gateway.envoy.typed import Json, extension
 
 REQUEST_ID = "%REQ(X-REQUEST-ID)%"
+_ANY_ID = "%UNIQUE_ID%"
 _SAID = "%LOCAL_REPLY_BODY%"
 _WHEN_FILLED = "filled"
 _CEL = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
@@ -46,9 +47,12 @@ REFUSALS = (
     Refusal(413, "REQUEST_TOO_LARGE", "The request body is too large"),
     Refusal(429, "RATE_LIMITED", "Too many requests", retry_after=_WHEN_FILLED),
     Refusal(431, "HEADERS_TOO_LARGE", "The request's headers are too large"),
+    Refusal(501, "UNIMPLEMENTED", "Not offered here"),
     Refusal(503, "UNAVAILABLE", "Temporarily unavailable", retry_after="1"),
     Refusal(504, "DEADLINE_EXCEEDED", "Took too long"),
 )
+_MALFORMED = Refusal(400, "INVALID_ARGUMENT", "The request is not valid")
+_EARLY = (400, 431, 501)
 
 
 def local_replies(settings: Settings) -> Json:
@@ -56,8 +60,9 @@ def local_replies(settings: Settings) -> Json:
     # Until the slowest bucket has its next token; the filter's own headers come too late to be repeated here.
     wait = str(math.ceil(60 / min(settings.mesh_rate_starts_per_minute, settings.mesh_rate_per_minute)))
     told = [replace(refusal, retry_after=refusal.retry_after.replace(_WHEN_FILLED, wait)) for refusal in REFUSALS]
-    mappers = [mapper for refusal in told for mapper in _mappers(refusal)]
-    return {"mappers": mappers, "body_format": _rest_format("INVALID_ARGUMENT", "The request is not valid")}
+    early = [_early(refusal) for refusal in (_MALFORMED, *told) if refusal.status in _EARLY and not refusal.when]
+    mappers = [*early, *(mapper for refusal in told for mapper in _mappers(refusal))]
+    return {"mappers": mappers, "body_format": _rest_format(_MALFORMED)}
 
 
 def _mappers(refusal: Refusal) -> list[Json]:
@@ -75,8 +80,17 @@ _IS_GRPC: list[Json] = [
 ]
 
 
+def _early(refusal: Refusal) -> Json:
+    """For what is refused before the request was read far enough to have an id."""
+    nameless = {"header_filter": {"header": {"name": "x-request-id", "present_match": True, "invert_match": True}}}
+    return {
+        "filter": _all_of([_status_is(refusal.status), nameless]),
+        "body_format_override": _rest_format(refusal, _ANY_ID),
+    }
+
+
 def _grpc(refusal: Refusal, conditions: list[Json]) -> Json:
-    body = json.dumps(_body(refusal.code, refusal.message), separators=(",", ":"))
+    body = json.dumps(_body(refusal), separators=(",", ":"))
     return {
         "filter": _all_of(conditions),
         "body_format_override": {"text_format_source": {"inline_string": refusal.message}},
@@ -91,7 +105,7 @@ def _grpc(refusal: Refusal, conditions: list[Json]) -> Json:
 def _rest(refusal: Refusal, conditions: list[Json]) -> Json:
     return {
         "filter": _all_of(conditions),
-        "body_format_override": _rest_format(refusal.code, refusal.message),
+        "body_format_override": _rest_format(refusal),
         "headers_to_add": _extra_headers(refusal),
     }
 
@@ -106,13 +120,14 @@ def _extra_headers(refusal: Refusal) -> list[Json]:
     return headers
 
 
-def _body(code: str, message: str) -> Json:
-    detail = {"message": message, "code": code.lower(), "error_code": code, "params": {}, "request_id": REQUEST_ID}
-    return {"detail": detail}
+def _body(refusal: Refusal, request_id: str = REQUEST_ID) -> Json:
+    code = refusal.code
+    detail = {"message": refusal.message, "code": code.lower(), "error_code": code, "params": {}}
+    return {"detail": {**detail, "request_id": request_id}}
 
 
-def _rest_format(code: str, message: str) -> Json:
-    return {"json_format": _body(code, message), "content_type": "application/json"}
+def _rest_format(refusal: Refusal, request_id: str = REQUEST_ID) -> Json:
+    return {"json_format": _body(refusal, request_id), "content_type": "application/json"}
 
 
 def _status_is(status: int) -> Json:

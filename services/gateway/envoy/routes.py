@@ -16,6 +16,13 @@ PLAIN = "plain"
 WHOLE_BODY = "whole body"
 DEFAULT_DEADLINE_S = 30.0
 _GRACE_S = 1.0  # beyond the service's own deadline: its answer should win
+# The transcoder would pass it on untranslated, to a service that has no method of that path.
+_NO_GRPC: Json = {
+    "name": "content-type",
+    "string_match": {"prefix": "application/grpc"},
+    "invert_match": True,
+    "treat_missing_header_as_empty": True,
+}
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _CORS = "envoy.filters.http.cors"
 _METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
@@ -49,9 +56,11 @@ def _rest(rpc: Rpc, verb: str, path: str, settings: Settings) -> Json:
         route["route"]["max_stream_duration"] = _whole_request(rpc, settings)
     return {
         **route,
-        "match": {**where, "headers": [_header_is(":method", verb)]},
+        "match": {**where, "headers": [_header_is(":method", verb), _NO_GRPC]},
         # The transcoder puts the URL there, query and all, and a query may hold a token.
         "request_headers_to_add": [_overwrite("x-envoy-original-path", "%PATH(NQ:ORIG)%")],
+        # Of REST alone: a gRPC caller's own, and a server ends the connection's stream over one that it can not read.
+        "request_headers_to_remove": ["grpc-timeout", "grpc-encoding"],
         # Also what `lua/errors.lua` tells where a service sent no body of its own.
         "response_headers_to_add": [_overwrite("x-request-id", REQUEST_ID)],
     }

@@ -11,6 +11,7 @@ import pytest
 from services.gateway.edge.domain import Form
 from services.gateway.edge.errors import BodyTooLarge, BodyTooSlow, InvalidBody, NoRoom
 from services.gateway.edge.forms import Limits, json_object, read_form
+from services.kit.errors import InvalidArgument
 
 LIMITS = Limits(body=8 * 1024 * 1024, text=1024)
 MULTIPART = "multipart/form-data; boundary=XX"
@@ -32,7 +33,7 @@ def multipart(*parts: bytes) -> bytes:
 
 
 async def fields_of(content_type: str, body: bytes, size: int = 7) -> dict[str, str]:
-    async with read_form(content_type, chunks(body, size), LIMITS) as form:
+    async with read_form(content_type, chunks(body, size), LIMITS, flags=["optimistic"]) as form:
         return dict(form.fields)
 
 
@@ -91,8 +92,15 @@ async def test_a_urlencoded_body_is_read() -> None:
 
 
 async def test_a_json_body_is_read_as_fields() -> None:
-    body = b'{"prompt": "hi", "optimistic": true, "thread_id": null, "n": 3}'
-    assert await fields_of("application/json", body) == {"prompt": "hi", "optimistic": "true", "n": "3"}
+    body = b'{"prompt": "hi", "optimistic": true, "thread_id": null}'
+    assert await fields_of("application/json", body) == {"prompt": "hi", "optimistic": "true"}
+
+
+@pytest.mark.parametrize("value", [b"3", b"true", b"{}", b'["x"]'])
+async def test_a_text_in_a_json_body_is_a_text(value: bytes) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await fields_of("application/json", b'{"prompt": ' + value + b"}")
+    assert refused.value.violations[0].field == "prompt"
 
 
 @pytest.mark.parametrize("content_type", ["", "application/json", "application/x-www-form-urlencoded", "text/plain"])

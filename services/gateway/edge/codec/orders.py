@@ -11,6 +11,7 @@ import orjson
 from services.gateway.edge.domain import Json, Presence, StartOrder
 from services.kit.errors import FieldViolation, InvalidArgument
 
+START_FLAGS = ("optimistic", "memory_enabled")
 _IDS = ("thread_id", "project_id", "agent_id")
 _TOLD: dict[str, tuple[type, str]] = {
     "platform": (str, "a text"),

@@ -85,7 +85,7 @@ class AgentRunsServicer:
         """Admits a run: durable and paid for when this answers. Owner. Idempotent by idempotency_key, else by the thread_id of
         an optimistic start. REST: multipart POST /v1/agent/start, served by the gateway.
         Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
-        AGENT_NOT_FOUND, and with the reasons of threads and billing.
+        AGENT_NOT_FOUND, and as ThreadsInternal.EnsureThread and BillingInternal.AuthorizeRun.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,7 @@ class AgentRunsStub:
     """Admits a run: durable and paid for when this answers. Owner. Idempotent by idempotency_key, else by the thread_id of
     an optimistic start. REST: multipart POST /v1/agent/start, served by the gateway.
     Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
-    AGENT_NOT_FOUND, and with the reasons of threads and billing.
+    AGENT_NOT_FOUND, and as ThreadsInternal.EnsureThread and BillingInternal.AuthorizeRun.
     """
     StopRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.StopRunRequest, _runs_pb2.StopRunResponse]
     """Asks a run to end. After the answer it starts nothing new. Owner. Idempotent.
@@ -72,7 +72,7 @@ class AgentRunsAsyncStub(AgentRunsStub):
     """Admits a run: durable and paid for when this answers. Owner. Idempotent by idempotency_key, else by the thread_id of
     an optimistic start. REST: multipart POST /v1/agent/start, served by the gateway.
     Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
-    AGENT_NOT_FOUND, and with the reasons of threads and billing.
+    AGENT_NOT_FOUND, and as ThreadsInternal.EnsureThread and BillingInternal.AuthorizeRun.
     """
     StopRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.StopRunRequest, _runs_pb2.StopRunResponse]  # type: ignore[assignment]
     """Asks a run to end. After the answer it starts nothing new. Owner. Idempotent.
@@ -110,7 +110,7 @@ class AgentRunsServicer(metaclass=_abc_1.ABCMeta):
         """Admits a run: durable and paid for when this answers. Owner. Idempotent by idempotency_key, else by the thread_id of
         an optimistic start. REST: multipart POST /v1/agent/start, served by the gateway.
         Fails with IDEMPOTENCY_CONFLICT, THREAD_QUEUE_FULL, QUEUE_FULL, THREAD_BUSY, UNKNOWN_MODEL, MODEL_NOT_CONFIGURED,
-        AGENT_NOT_FOUND, and with the reasons of threads and billing.
+        AGENT_NOT_FOUND, and as ThreadsInternal.EnsureThread and BillingInternal.AuthorizeRun.
         """
 
     @_abc_1.abstractmethod

@@ -139,6 +139,8 @@ class EdgeServicer:
     def StartAgentRun(self, request_iterator, context):
         """Multipart, urlencoded or JSON body: stores the files in the sandbox, then starts the run. Owner.
         Idempotent by Idempotency-Key, else by the thread_id of an optimistic start.
+        Fails as AgentRuns.StartRun, and with files as Sandboxes.UploadFile; with INVALID_BODY, REQUEST_TOO_LARGE,
+        REQUEST_TIMEOUT, NO_ROOM.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,6 +148,7 @@ class EdgeServicer:
 
     def StreamAgentRun(self, request, context):
         """A run's events as server-sent events. Owner; anybody where the project is public. Idempotent.
+        Fails as AgentRuns.WatchRun, and with INVALID_CURSOR, TOO_MANY_STREAMS, DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,6 +156,7 @@ class EdgeServicer:
 
     def CreateThread(self, request, context):
         """Form or JSON with an optional name: a project with one thread. Owner. Not idempotent.
+        Fails as Threads.CreateThread, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,6 +164,7 @@ class EdgeServicer:
 
     def GetThread(self, request, context):
         """A thread with its project, sandbox and newest runs. Owner; anybody where the project is public. Idempotent.
+        Fails as Threads.GetThread.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,6 +172,7 @@ class EdgeServicer:
 
     def UpdateThread(self, request, context):
         """Renames the thread's project or sets its visibility, and answers as GetThread. Owner. Idempotent.
+        Fails as Threads.UpdateThread, and with INVALID_BODY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,6 +180,7 @@ class EdgeServicer:
 
     def GetProject(self, request, context):
         """A project with its sandbox. Owner; anybody where it is public. Idempotent.
+        Fails as Threads.GetProject.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,6 +195,7 @@ class EdgeServicer:
 
     def UploadSandboxFile(self, request_iterator, context):
         """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number.
+        Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -195,6 +203,7 @@ class EdgeServicer:
 
     def UploadProjectFile(self, request_iterator, context):
         """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number.
+        Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,6 +211,7 @@ class EdgeServicer:
 
     def ReplaceSandboxFile(self, request_iterator, context):
         """Multipart path and file, in place of what has that name. Owner. Idempotent.
+        Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +219,7 @@ class EdgeServicer:
 
     def UpdatePresence(self, request, context):
         """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent.
+        Fails with INVALID_BODY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,6 +241,7 @@ class EdgeServicer:
 
     def Health(self, request, context):
         """Whether the mesh answers. Anybody. Idempotent.
+        Fails with DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -237,6 +249,7 @@ class EdgeServicer:
 
     def HealthDocker(self, request, context):
         """Whether Postgres, Redis and each service answer. Anybody. Idempotent.
+        Fails with DRAINING, UNHEALTHY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

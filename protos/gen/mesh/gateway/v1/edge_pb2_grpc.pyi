@@ -42,35 +42,59 @@ class EdgeStub:
     StartAgentRun: _grpc.StreamUnaryMultiCallable[_edge_pb2.StartAgentRunRequest, _httpbody_pb2.HttpBody]
     """Multipart, urlencoded or JSON body: stores the files in the sandbox, then starts the run. Owner.
     Idempotent by Idempotency-Key, else by the thread_id of an optimistic start.
+    Fails as AgentRuns.StartRun, and with files as Sandboxes.UploadFile; with INVALID_BODY, REQUEST_TOO_LARGE,
+    REQUEST_TIMEOUT, NO_ROOM.
     """
     StreamAgentRun: _grpc.UnaryStreamMultiCallable[_edge_pb2.StreamAgentRunRequest, _httpbody_pb2.HttpBody]
-    """A run's events as server-sent events. Owner; anybody where the project is public. Idempotent."""
+    """A run's events as server-sent events. Owner; anybody where the project is public. Idempotent.
+    Fails as AgentRuns.WatchRun, and with INVALID_CURSOR, TOO_MANY_STREAMS, DRAINING.
+    """
     CreateThread: _grpc.UnaryUnaryMultiCallable[_edge_pb2.CreateThreadRequest, _httpbody_pb2.HttpBody]
-    """Form or JSON with an optional name: a project with one thread. Owner. Not idempotent."""
+    """Form or JSON with an optional name: a project with one thread. Owner. Not idempotent.
+    Fails as Threads.CreateThread, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT.
+    """
     GetThread: _grpc.UnaryUnaryMultiCallable[_edge_pb2.GetThreadRequest, _httpbody_pb2.HttpBody]
-    """A thread with its project, sandbox and newest runs. Owner; anybody where the project is public. Idempotent."""
+    """A thread with its project, sandbox and newest runs. Owner; anybody where the project is public. Idempotent.
+    Fails as Threads.GetThread.
+    """
     UpdateThread: _grpc.UnaryUnaryMultiCallable[_edge_pb2.UpdateThreadRequest, _httpbody_pb2.HttpBody]
-    """Renames the thread's project or sets its visibility, and answers as GetThread. Owner. Idempotent."""
+    """Renames the thread's project or sets its visibility, and answers as GetThread. Owner. Idempotent.
+    Fails as Threads.UpdateThread, and with INVALID_BODY.
+    """
     GetProject: _grpc.UnaryUnaryMultiCallable[_edge_pb2.GetProjectRequest, _httpbody_pb2.HttpBody]
-    """A project with its sandbox. Owner; anybody where it is public. Idempotent."""
+    """A project with its sandbox. Owner; anybody where it is public. Idempotent.
+    Fails as Threads.GetProject.
+    """
     GetAccountState: _grpc.UnaryUnaryMultiCallable[_edge_pb2.GetAccountStateRequest, _httpbody_pb2.HttpBody]
     """Credits, subscription, models, limits and tier in one. Any user. Idempotent."""
     UploadSandboxFile: _grpc.StreamUnaryMultiCallable[_edge_pb2.UploadSandboxFileRequest, _httpbody_pb2.HttpBody]
-    """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number."""
+    """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number.
+    Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+    """
     UploadProjectFile: _grpc.StreamUnaryMultiCallable[_edge_pb2.UploadProjectFileRequest, _httpbody_pb2.HttpBody]
-    """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number."""
+    """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number.
+    Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+    """
     ReplaceSandboxFile: _grpc.StreamUnaryMultiCallable[_edge_pb2.ReplaceSandboxFileRequest, _httpbody_pb2.HttpBody]
-    """Multipart path and file, in place of what has that name. Owner. Idempotent."""
+    """Multipart path and file, in place of what has that name. Owner. Idempotent.
+    Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+    """
     UpdatePresence: _grpc.UnaryUnaryMultiCallable[_edge_pb2.UpdatePresenceRequest, _httpbody_pb2.HttpBody]
-    """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent."""
+    """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent.
+    Fails with INVALID_BODY.
+    """
     GetSystemStatus: _grpc.UnaryUnaryMultiCallable[_edge_pb2.GetSystemStatusRequest, _httpbody_pb2.HttpBody]
     """What the operator has to say: maintenance, a known fault. Anybody. Idempotent."""
     Prewarm: _grpc.UnaryUnaryMultiCallable[_edge_pb2.PrewarmRequest, _httpbody_pb2.HttpBody]
     """Opens what a first run needs. Any user. Idempotent."""
     Health: _grpc.UnaryUnaryMultiCallable[_edge_pb2.HealthRequest, _httpbody_pb2.HttpBody]
-    """Whether the mesh answers. Anybody. Idempotent."""
+    """Whether the mesh answers. Anybody. Idempotent.
+    Fails with DRAINING.
+    """
     HealthDocker: _grpc.UnaryUnaryMultiCallable[_edge_pb2.HealthDockerRequest, _httpbody_pb2.HttpBody]
-    """Whether Postgres, Redis and each service answer. Anybody. Idempotent."""
+    """Whether Postgres, Redis and each service answer. Anybody. Idempotent.
+    Fails with DRAINING, UNHEALTHY.
+    """
     Metrics: _grpc.UnaryUnaryMultiCallable[_edge_pb2.MetricsRequest, _httpbody_pb2.HttpBody]
     """Runs, queues and streams in figures. Admin. Idempotent."""
     Debug: _grpc.UnaryUnaryMultiCallable[_edge_pb2.DebugRequest, _httpbody_pb2.HttpBody]
@@ -89,35 +113,59 @@ class EdgeAsyncStub(EdgeStub):
     StartAgentRun: _aio.StreamUnaryMultiCallable[_edge_pb2.StartAgentRunRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Multipart, urlencoded or JSON body: stores the files in the sandbox, then starts the run. Owner.
     Idempotent by Idempotency-Key, else by the thread_id of an optimistic start.
+    Fails as AgentRuns.StartRun, and with files as Sandboxes.UploadFile; with INVALID_BODY, REQUEST_TOO_LARGE,
+    REQUEST_TIMEOUT, NO_ROOM.
     """
     StreamAgentRun: _aio.UnaryStreamMultiCallable[_edge_pb2.StreamAgentRunRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """A run's events as server-sent events. Owner; anybody where the project is public. Idempotent."""
+    """A run's events as server-sent events. Owner; anybody where the project is public. Idempotent.
+    Fails as AgentRuns.WatchRun, and with INVALID_CURSOR, TOO_MANY_STREAMS, DRAINING.
+    """
     CreateThread: _aio.UnaryUnaryMultiCallable[_edge_pb2.CreateThreadRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Form or JSON with an optional name: a project with one thread. Owner. Not idempotent."""
+    """Form or JSON with an optional name: a project with one thread. Owner. Not idempotent.
+    Fails as Threads.CreateThread, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT.
+    """
     GetThread: _aio.UnaryUnaryMultiCallable[_edge_pb2.GetThreadRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """A thread with its project, sandbox and newest runs. Owner; anybody where the project is public. Idempotent."""
+    """A thread with its project, sandbox and newest runs. Owner; anybody where the project is public. Idempotent.
+    Fails as Threads.GetThread.
+    """
     UpdateThread: _aio.UnaryUnaryMultiCallable[_edge_pb2.UpdateThreadRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Renames the thread's project or sets its visibility, and answers as GetThread. Owner. Idempotent."""
+    """Renames the thread's project or sets its visibility, and answers as GetThread. Owner. Idempotent.
+    Fails as Threads.UpdateThread, and with INVALID_BODY.
+    """
     GetProject: _aio.UnaryUnaryMultiCallable[_edge_pb2.GetProjectRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """A project with its sandbox. Owner; anybody where it is public. Idempotent."""
+    """A project with its sandbox. Owner; anybody where it is public. Idempotent.
+    Fails as Threads.GetProject.
+    """
     GetAccountState: _aio.UnaryUnaryMultiCallable[_edge_pb2.GetAccountStateRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Credits, subscription, models, limits and tier in one. Any user. Idempotent."""
     UploadSandboxFile: _aio.StreamUnaryMultiCallable[_edge_pb2.UploadSandboxFileRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number."""
+    """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number.
+    Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+    """
     UploadProjectFile: _aio.StreamUnaryMultiCallable[_edge_pb2.UploadProjectFileRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number."""
+    """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number.
+    Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+    """
     ReplaceSandboxFile: _aio.StreamUnaryMultiCallable[_edge_pb2.ReplaceSandboxFileRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Multipart path and file, in place of what has that name. Owner. Idempotent."""
+    """Multipart path and file, in place of what has that name. Owner. Idempotent.
+    Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+    """
     UpdatePresence: _aio.UnaryUnaryMultiCallable[_edge_pb2.UpdatePresenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent."""
+    """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent.
+    Fails with INVALID_BODY.
+    """
     GetSystemStatus: _aio.UnaryUnaryMultiCallable[_edge_pb2.GetSystemStatusRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """What the operator has to say: maintenance, a known fault. Anybody. Idempotent."""
     Prewarm: _aio.UnaryUnaryMultiCallable[_edge_pb2.PrewarmRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Opens what a first run needs. Any user. Idempotent."""
     Health: _aio.UnaryUnaryMultiCallable[_edge_pb2.HealthRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Whether the mesh answers. Anybody. Idempotent."""
+    """Whether the mesh answers. Anybody. Idempotent.
+    Fails with DRAINING.
+    """
     HealthDocker: _aio.UnaryUnaryMultiCallable[_edge_pb2.HealthDockerRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Whether Postgres, Redis and each service answer. Anybody. Idempotent."""
+    """Whether Postgres, Redis and each service answer. Anybody. Idempotent.
+    Fails with DRAINING, UNHEALTHY.
+    """
     Metrics: _aio.UnaryUnaryMultiCallable[_edge_pb2.MetricsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Runs, queues and streams in figures. Admin. Idempotent."""
     Debug: _aio.UnaryUnaryMultiCallable[_edge_pb2.DebugRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -139,6 +187,8 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """Multipart, urlencoded or JSON body: stores the files in the sandbox, then starts the run. Owner.
         Idempotent by Idempotency-Key, else by the thread_id of an optimistic start.
+        Fails as AgentRuns.StartRun, and with files as Sandboxes.UploadFile; with INVALID_BODY, REQUEST_TOO_LARGE,
+        REQUEST_TIMEOUT, NO_ROOM.
         """
 
     @_abc_1.abstractmethod
@@ -147,7 +197,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request: _edge_pb2.StreamAgentRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """A run's events as server-sent events. Owner; anybody where the project is public. Idempotent."""
+        """A run's events as server-sent events. Owner; anybody where the project is public. Idempotent.
+        Fails as AgentRuns.WatchRun, and with INVALID_CURSOR, TOO_MANY_STREAMS, DRAINING.
+        """
 
     @_abc_1.abstractmethod
     def CreateThread(
@@ -155,7 +207,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request: _edge_pb2.CreateThreadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Form or JSON with an optional name: a project with one thread. Owner. Not idempotent."""
+        """Form or JSON with an optional name: a project with one thread. Owner. Not idempotent.
+        Fails as Threads.CreateThread, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT.
+        """
 
     @_abc_1.abstractmethod
     def GetThread(
@@ -163,7 +217,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request: _edge_pb2.GetThreadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """A thread with its project, sandbox and newest runs. Owner; anybody where the project is public. Idempotent."""
+        """A thread with its project, sandbox and newest runs. Owner; anybody where the project is public. Idempotent.
+        Fails as Threads.GetThread.
+        """
 
     @_abc_1.abstractmethod
     def UpdateThread(
@@ -171,7 +227,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request: _edge_pb2.UpdateThreadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Renames the thread's project or sets its visibility, and answers as GetThread. Owner. Idempotent."""
+        """Renames the thread's project or sets its visibility, and answers as GetThread. Owner. Idempotent.
+        Fails as Threads.UpdateThread, and with INVALID_BODY.
+        """
 
     @_abc_1.abstractmethod
     def GetProject(
@@ -179,7 +237,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request: _edge_pb2.GetProjectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """A project with its sandbox. Owner; anybody where it is public. Idempotent."""
+        """A project with its sandbox. Owner; anybody where it is public. Idempotent.
+        Fails as Threads.GetProject.
+        """
 
     @_abc_1.abstractmethod
     def GetAccountState(
@@ -195,7 +255,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_edge_pb2.UploadSandboxFileRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number."""
+        """Multipart path and file, into a sandbox. Owner. Not idempotent: a taken name gets a number.
+        Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+        """
 
     @_abc_1.abstractmethod
     def UploadProjectFile(
@@ -203,7 +265,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_edge_pb2.UploadProjectFileRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number."""
+        """Multipart path and file, into a project's sandbox, made if need be. Owner. Not idempotent: a taken name gets a number.
+        Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+        """
 
     @_abc_1.abstractmethod
     def ReplaceSandboxFile(
@@ -211,7 +275,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_edge_pb2.ReplaceSandboxFileRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Multipart path and file, in place of what has that name. Owner. Idempotent."""
+        """Multipart path and file, in place of what has that name. Owner. Idempotent.
+        Fails as Sandboxes.UploadFile, and with INVALID_BODY, REQUEST_TOO_LARGE, REQUEST_TIMEOUT, NO_ROOM.
+        """
 
     @_abc_1.abstractmethod
     def UpdatePresence(
@@ -219,7 +285,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request: _edge_pb2.UpdatePresenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent."""
+        """Says that somebody is here, and what they look at; forgotten by itself. Any user. Idempotent.
+        Fails with INVALID_BODY.
+        """
 
     @_abc_1.abstractmethod
     def GetSystemStatus(
@@ -243,7 +311,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request: _edge_pb2.HealthRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Whether the mesh answers. Anybody. Idempotent."""
+        """Whether the mesh answers. Anybody. Idempotent.
+        Fails with DRAINING.
+        """
 
     @_abc_1.abstractmethod
     def HealthDocker(
@@ -251,7 +321,9 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         request: _edge_pb2.HealthDockerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Whether Postgres, Redis and each service answer. Anybody. Idempotent."""
+        """Whether Postgres, Redis and each service answer. Anybody. Idempotent.
+        Fails with DRAINING, UNHEALTHY.
+        """
 
     @_abc_1.abstractmethod
     def Metrics(

@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from mesh.rest.v1 import rest_pb2 as mesh_dot_rest_dot_v1_dot_rest__pb2
 from mesh.sandbox.v1 import sandbox_pb2 as mesh_dot_sandbox_dot_v1_dot_sandbox__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmesh/sandbox/v1/history.proto\x12\x0fmesh.sandbox.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1dmesh/sandbox/v1/sandbox.proto\"\x9d\x01\n\x0fListTreeRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12\x1c\n\x04path\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80 R\x04path\x12\x38\n\x06\x63ommit\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-fA-F]{40})?$H\x00R\x06\x63ommit\x88\x01\x01\x42\t\n\x07_commit\"C\n\x10ListTreeResponse\x12/\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x19.mesh.sandbox.v1.FileInfoR\x05\x66iles\"\x80\x01\n\x13ListVersionsRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12\x1e\n\x04path\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80 R\x04path\x12 \n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x05limit\"d\n\x14ListVersionsResponse\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path\x12\x38\n\x08versions\x18\x02 \x03(\x0b\x32\x1c.mesh.sandbox.v1.FileVersionR\x08versions\"\x97\x01\n\x0b\x46ileVersion\x12\x16\n\x06\x63ommit\x18\x01 \x01(\tR\x06\x63ommit\x12\x1f\n\x0b\x61uthor_name\x18\x02 \x01(\tR\nauthorName\x12!\n\x0c\x61uthor_email\x18\x03 \x01(\tR\x0b\x61uthorEmail\x12\x12\n\x04\x64\x61te\x18\x04 \x01(\tR\x04\x64\x61te\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\"\x99\x01\n\x10GetCommitRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12!\n\x04path\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80 H\x00R\x04path\x88\x01\x01\x12\x30\n\x06\x63ommit\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[0-9a-fA-F]{40}$R\x06\x63ommitB\x07\n\x05_path\"\xb1\x03\n\x11GetCommitResponse\x12\x16\n\x06\x63ommit\x18\x01 \x01(\tR\x06\x63ommit\x12\x1f\n\x0b\x61uthor_name\x18\x02 \x01(\tR\nauthorName\x12!\n\x0c\x61uthor_email\x18\x03 \x01(\tR\x0b\x61uthorEmail\x12\x12\n\x04\x64\x61te\x18\x04 \x01(\tR\x04\x64\x61te\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x43\n\x0f\x66iles_in_commit\x18\x06 \x03(\x0b\x32\x1b.mesh.sandbox.v1.FileChangeR\rfilesInCommit\x12>\n\x0crevert_files\x18\x07 \x03(\x0b\x32\x1b.mesh.sandbox.v1.FileChangeR\x0brevertFiles\x12\x30\n\x14revert_affects_files\x18\x08 \x01(\x05R\x12revertAffectsFiles\x12$\n\x0epath_in_commit\x18\t \x01(\x08R\x0cpathInCommit\x12\x35\n\x17path_affected_on_revert\x18\n \x01(\x08R\x14pathAffectedOnRevert\"t\n\nFileChange\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\x12(\n\rrevert_effect\x18\x03 \x01(\tH\x00R\x0crevertEffect\x88\x01\x01\x42\x10\n\x0e_revert_effect\"\x8f\x01\n\x12ReadVersionRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12\x1e\n\x04path\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80 R\x04path\x12\x30\n\x06\x63ommit\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[0-9a-fA-F]{40}$R\x06\x63ommit\"\x99\x01\n\x12RevertFilesRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12\x30\n\x06\x63ommit\x18\x02 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[0-9a-fA-F]{40}$R\x06\x63ommit\x12(\n\x05paths\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\xe8\x07\"\x07r\x05\x10\x01(\x80 R\x05paths\"\xb4\x01\n\x13RevertFilesResponse\x12\x16\n\x06status\x18\x01 \x01(\tR\x06status\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12#\n\rtarget_commit\x18\x03 \x01(\tR\x0ctargetCommit\x12%\n\x0ereverted_files\x18\x04 \x03(\tR\rrevertedFiles\x12%\n\x0e\x61\x66\x66\x65\x63ted_paths\x18\x05 \x03(\tR\raffectedPaths2\xc1\x05\n\x0eSandboxHistory\x12~\n\x08ListTree\x12 .mesh.sandbox.v1.ListTreeRequest\x1a!.mesh.sandbox.v1.ListTreeResponse\"-\x82\xd3\xe4\x93\x02\'\x12%/v1/sandboxes/{sandbox_id}/files/tree\x12\x8d\x01\n\x0cListVersions\x12$.mesh.sandbox.v1.ListVersionsRequest\x1a%.mesh.sandbox.v1.ListVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/v1/sandboxes/{sandbox_id}/files/history\x12\x88\x01\n\tGetCommit\x12!.mesh.sandbox.v1.GetCommitRequest\x1a\".mesh.sandbox.v1.GetCommitResponse\"4\x82\xd3\xe4\x93\x02.\x12,/v1/sandboxes/{sandbox_id}/files/commit-info\x12\x84\x01\n\x0bReadVersion\x12#.mesh.sandbox.v1.ReadVersionRequest\x1a\x14.google.api.HttpBody\"8\x82\xd3\xe4\x93\x02\x32\x12\x30/v1/sandboxes/{sandbox_id}/files/content-by-hash0\x01\x12\x8c\x01\n\x0bRevertFiles\x12#.mesh.sandbox.v1.RevertFilesRequest\x1a$.mesh.sandbox.v1.RevertFilesResponse\"2\x82\xd3\xe4\x93\x02,\"\'/v1/sandboxes/{sandbox_id}/files/revert:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmesh/sandbox/v1/history.proto\x12\x0fmesh.sandbox.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x17mesh/rest/v1/rest.proto\x1a\x1dmesh/sandbox/v1/sandbox.proto\"\x9d\x01\n\x0fListTreeRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12\x1c\n\x04path\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80 R\x04path\x12\x38\n\x06\x63ommit\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-fA-F]{40})?$H\x00R\x06\x63ommit\x88\x01\x01\x42\t\n\x07_commit\"C\n\x10ListTreeResponse\x12/\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x19.mesh.sandbox.v1.FileInfoR\x05\x66iles\"\x80\x01\n\x13ListVersionsRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12\x1e\n\x04path\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80 R\x04path\x12 \n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x05limit\"d\n\x14ListVersionsResponse\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path\x12\x38\n\x08versions\x18\x02 \x03(\x0b\x32\x1c.mesh.sandbox.v1.FileVersionR\x08versions\"\x97\x01\n\x0b\x46ileVersion\x12\x16\n\x06\x63ommit\x18\x01 \x01(\tR\x06\x63ommit\x12\x1f\n\x0b\x61uthor_name\x18\x02 \x01(\tR\nauthorName\x12!\n\x0c\x61uthor_email\x18\x03 \x01(\tR\x0b\x61uthorEmail\x12\x12\n\x04\x64\x61te\x18\x04 \x01(\tR\x04\x64\x61te\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\"\x99\x01\n\x10GetCommitRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12!\n\x04path\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80 H\x00R\x04path\x88\x01\x01\x12\x30\n\x06\x63ommit\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[0-9a-fA-F]{40}$R\x06\x63ommitB\x07\n\x05_path\"\xb1\x03\n\x11GetCommitResponse\x12\x16\n\x06\x63ommit\x18\x01 \x01(\tR\x06\x63ommit\x12\x1f\n\x0b\x61uthor_name\x18\x02 \x01(\tR\nauthorName\x12!\n\x0c\x61uthor_email\x18\x03 \x01(\tR\x0b\x61uthorEmail\x12\x12\n\x04\x64\x61te\x18\x04 \x01(\tR\x04\x64\x61te\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x43\n\x0f\x66iles_in_commit\x18\x06 \x03(\x0b\x32\x1b.mesh.sandbox.v1.FileChangeR\rfilesInCommit\x12>\n\x0crevert_files\x18\x07 \x03(\x0b\x32\x1b.mesh.sandbox.v1.FileChangeR\x0brevertFiles\x12\x30\n\x14revert_affects_files\x18\x08 \x01(\x05R\x12revertAffectsFiles\x12$\n\x0epath_in_commit\x18\t \x01(\x08R\x0cpathInCommit\x12\x35\n\x17path_affected_on_revert\x18\n \x01(\x08R\x14pathAffectedOnRevert\"t\n\nFileChange\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\x12(\n\rrevert_effect\x18\x03 \x01(\tH\x00R\x0crevertEffect\x88\x01\x01\x42\x10\n\x0e_revert_effect\"\x8f\x01\n\x12ReadVersionRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12\x1e\n\x04path\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80 R\x04path\x12\x30\n\x06\x63ommit\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[0-9a-fA-F]{40}$R\x06\x63ommit\"\x99\x01\n\x12RevertFilesRequest\x12\'\n\nsandbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tsandboxId\x12\x30\n\x06\x63ommit\x18\x02 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[0-9a-fA-F]{40}$R\x06\x63ommit\x12(\n\x05paths\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\xe8\x07\"\x07r\x05\x10\x01(\x80 R\x05paths\"\xb4\x01\n\x13RevertFilesResponse\x12\x16\n\x06status\x18\x01 \x01(\tR\x06status\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12#\n\rtarget_commit\x18\x03 \x01(\tR\x0ctargetCommit\x12%\n\x0ereverted_files\x18\x04 \x03(\tR\rrevertedFiles\x12%\n\x0e\x61\x66\x66\x65\x63ted_paths\x18\x05 \x03(\tR\raffectedPaths2\xdf\x05\n\x0eSandboxHistory\x12~\n\x08ListTree\x12 .mesh.sandbox.v1.ListTreeRequest\x1a!.mesh.sandbox.v1.ListTreeResponse\"-\x82\xd3\xe4\x93\x02\'\x12%/v1/sandboxes/{sandbox_id}/files/tree\x12\x8d\x01\n\x0cListVersions\x12$.mesh.sandbox.v1.ListVersionsRequest\x1a%.mesh.sandbox.v1.ListVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/v1/sandboxes/{sandbox_id}/files/history\x12\x88\x01\n\tGetCommit\x12!.mesh.sandbox.v1.GetCommitRequest\x1a\".mesh.sandbox.v1.GetCommitResponse\"4\x82\xd3\xe4\x93\x02.\x12,/v1/sandboxes/{sandbox_id}/files/commit-info\x12\xa2\x01\n\x0bReadVersion\x12#.mesh.sandbox.v1.ReadVersionRequest\x1a\x14.google.api.HttpBody\"V\xc2\xc1\x18\x1a\x32\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x32\x12\x30/v1/sandboxes/{sandbox_id}/files/content-by-hash0\x01\x12\x8c\x01\n\x0bRevertFiles\x12#.mesh.sandbox.v1.RevertFilesRequest\x1a$.mesh.sandbox.v1.RevertFilesResponse\"2\x82\xd3\xe4\x93\x02,\"\'/v1/sandboxes/{sandbox_id}/files/revert:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -72,31 +73,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SANDBOXHISTORY'].methods_by_name['GetCommit']._loaded_options = None
   _globals['_SANDBOXHISTORY'].methods_by_name['GetCommit']._serialized_options = b'\202\323\344\223\002.\022,/v1/sandboxes/{sandbox_id}/files/commit-info'
   _globals['_SANDBOXHISTORY'].methods_by_name['ReadVersion']._loaded_options = None
-  _globals['_SANDBOXHISTORY'].methods_by_name['ReadVersion']._serialized_options = b'\202\323\344\223\0022\0220/v1/sandboxes/{sandbox_id}/files/content-by-hash'
+  _globals['_SANDBOXHISTORY'].methods_by_name['ReadVersion']._serialized_options = b'\302\301\030\0322\030application/octet-stream\202\323\344\223\0022\0220/v1/sandboxes/{sandbox_id}/files/content-by-hash'
   _globals['_SANDBOXHISTORY'].methods_by_name['RevertFiles']._loaded_options = None
   _globals['_SANDBOXHISTORY'].methods_by_name['RevertFiles']._serialized_options = b'\202\323\344\223\002,\"\'/v1/sandboxes/{sandbox_id}/files/revert:\001*'
-  _globals['_LISTTREEREQUEST']._serialized_start=168
-  _globals['_LISTTREEREQUEST']._serialized_end=325
-  _globals['_LISTTREERESPONSE']._serialized_start=327
-  _globals['_LISTTREERESPONSE']._serialized_end=394
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=397
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=525
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=527
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=627
-  _globals['_FILEVERSION']._serialized_start=630
-  _globals['_FILEVERSION']._serialized_end=781
-  _globals['_GETCOMMITREQUEST']._serialized_start=784
-  _globals['_GETCOMMITREQUEST']._serialized_end=937
-  _globals['_GETCOMMITRESPONSE']._serialized_start=940
-  _globals['_GETCOMMITRESPONSE']._serialized_end=1373
-  _globals['_FILECHANGE']._serialized_start=1375
-  _globals['_FILECHANGE']._serialized_end=1491
-  _globals['_READVERSIONREQUEST']._serialized_start=1494
-  _globals['_READVERSIONREQUEST']._serialized_end=1637
-  _globals['_REVERTFILESREQUEST']._serialized_start=1640
-  _globals['_REVERTFILESREQUEST']._serialized_end=1793
-  _globals['_REVERTFILESRESPONSE']._serialized_start=1796
-  _globals['_REVERTFILESRESPONSE']._serialized_end=1976
-  _globals['_SANDBOXHISTORY']._serialized_start=1979
-  _globals['_SANDBOXHISTORY']._serialized_end=2684
+  _globals['_LISTTREEREQUEST']._serialized_start=193
+  _globals['_LISTTREEREQUEST']._serialized_end=350
+  _globals['_LISTTREERESPONSE']._serialized_start=352
+  _globals['_LISTTREERESPONSE']._serialized_end=419
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=422
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=550
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=552
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=652
+  _globals['_FILEVERSION']._serialized_start=655
+  _globals['_FILEVERSION']._serialized_end=806
+  _globals['_GETCOMMITREQUEST']._serialized_start=809
+  _globals['_GETCOMMITREQUEST']._serialized_end=962
+  _globals['_GETCOMMITRESPONSE']._serialized_start=965
+  _globals['_GETCOMMITRESPONSE']._serialized_end=1398
+  _globals['_FILECHANGE']._serialized_start=1400
+  _globals['_FILECHANGE']._serialized_end=1516
+  _globals['_READVERSIONREQUEST']._serialized_start=1519
+  _globals['_READVERSIONREQUEST']._serialized_end=1662
+  _globals['_REVERTFILESREQUEST']._serialized_start=1665
+  _globals['_REVERTFILESREQUEST']._serialized_end=1818
+  _globals['_REVERTFILESRESPONSE']._serialized_start=1821
+  _globals['_REVERTFILESRESPONSE']._serialized_end=2001
+  _globals['_SANDBOXHISTORY']._serialized_start=2004
+  _globals['_SANDBOXHISTORY']._serialized_end=2739
 # @@protoc_insertion_point(module_scope)
