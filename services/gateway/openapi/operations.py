@@ -147,6 +147,8 @@ class Operations:
         if kind not in (JSON, EVENTS):
             return {"type": "string"} if kind.startswith("text/") else FILE
         view = self._schemas.view(self._package(rpc) + raw.response) if raw.response else {}
+        if raw.response_is_map:
+            return {"type": "object", "additionalProperties": view}
         return {"type": "array", "items": view} if raw.response_is_list else view
 
     def _input(self, rpc: Rpc) -> str:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17mesh/rest/v1/rest.proto\x12\x0cmesh.rest.v1\x1a google/protobuf/descriptor.proto\"\x8e\x02\n\x03Raw\x12\x18\n\x07request\x18\x01 \x01(\tR\x07request\x12#\n\rrequest_types\x18\x02 \x03(\tR\x0crequestTypes\x12-\n\x13request_may_be_text\x18\x03 \x01(\x08R\x10requestMayBeText\x12\x1a\n\x08response\x18\x04 \x01(\tR\x08response\x12(\n\x10response_is_list\x18\x05 \x01(\x08R\x0eresponseIsList\x12#\n\rresponse_type\x18\x06 \x01(\tR\x0cresponseType\x12.\n\x07headers\x18\x07 \x03(\x0b\x32\x14.mesh.rest.v1.HeaderR\x07headers\">\n\x06Header\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription:E\n\x03raw\x12\x1e.google.protobuf.MethodOptions\x18\x98\x88\x03 \x01(\x0b\x32\x11.mesh.rest.v1.RawR\x03raw:7\n\x06\x61\x62sent\x12\x1d.google.protobuf.FieldOptions\x18\x98\x88\x03 \x01(\x08R\x06\x61\x62sentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17mesh/rest/v1/rest.proto\x12\x0cmesh.rest.v1\x1a google/protobuf/descriptor.proto\"\xb6\x02\n\x03Raw\x12\x18\n\x07request\x18\x01 \x01(\tR\x07request\x12#\n\rrequest_types\x18\x02 \x03(\tR\x0crequestTypes\x12-\n\x13request_may_be_text\x18\x03 \x01(\x08R\x10requestMayBeText\x12\x1a\n\x08response\x18\x04 \x01(\tR\x08response\x12(\n\x10response_is_list\x18\x05 \x01(\x08R\x0eresponseIsList\x12#\n\rresponse_type\x18\x06 \x01(\tR\x0cresponseType\x12.\n\x07headers\x18\x07 \x03(\x0b\x32\x14.mesh.rest.v1.HeaderR\x07headers\x12&\n\x0fresponse_is_map\x18\x08 \x01(\x08R\rresponseIsMap\">\n\x06Header\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription:E\n\x03raw\x12\x1e.google.protobuf.MethodOptions\x18\x98\x88\x03 \x01(\x0b\x32\x11.mesh.rest.v1.RawR\x03raw:7\n\x06\x61\x62sent\x12\x1d.google.protobuf.FieldOptions\x18\x98\x88\x03 \x01(\x08R\x06\x61\x62sentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mesh.rest.v1.rest_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RAW']._serialized_start=76
-  _globals['_RAW']._serialized_end=346
-  _globals['_HEADER']._serialized_start=348
-  _globals['_HEADER']._serialized_end=410
+  _globals['_RAW']._serialized_end=386
+  _globals['_HEADER']._serialized_start=388
+  _globals['_HEADER']._serialized_end=450
 # @@protoc_insertion_point(module_scope)
