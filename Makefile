@@ -8,7 +8,7 @@ PYTEST := $(BIN)/pytest
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-unit test-contract test-integration test-e2e lint proto proto-check bench chaos chaos-quick check lock clean
+.PHONY: help setup up down demo test test-unit test-contract test-integration test-e2e lint proto proto-check fuzz bench chaos chaos-quick check lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ proto: setup ## generate protos/gen
 proto-check: setup ## fail when protos/gen is stale
 	$(BIN)/python protos/generate.py --check
 
+fuzz: setup ## thousands of requests that nobody would write, to every REST route
+	$(BIN)/python -m tests.fuzz
+
 bench: setup ## measure side by side, print ratios, write bench/results
 	$(BIN)/python -m tests.bench
 
@@ -78,5 +81,5 @@ lock: setup ## pin requirements.in in requirements.lock
 	$(BIN)/uv pip compile -q requirements.in --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o requirements.lock
 
 clean: ## remove what make and the mesh made here
-	rm -rf $(VENV) .mesh .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mesh .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,7 @@ import pytest_asyncio
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
 from mesh.billing.v1 import billing_pb2
+from mesh.gateway.v1 import docs_pb2
 from mesh.gateway.v1 import edge_pb2 as pb
 
 from services.gateway.config import Settings
@@ -49,9 +50,14 @@ REQUESTS: dict[str, Callable[[], Any]] = {
     "Metrics": pb.MetricsRequest,
     "Debug": pb.DebugRequest,
     "DebugRedis": pb.DebugRedisRequest,
+    "GetOpenApi": docs_pb2.GetOpenApiRequest,
+    "GetDocsPage": docs_pb2.GetDocsPageRequest,
+    "GetDocsAsset": lambda: docs_pb2.GetDocsAssetRequest(name="start.js"),
 }
+FILES = [pb.DESCRIPTOR, docs_pb2.DESCRIPTOR]
 KINDS: dict[str, Kind] = {
-    f"Edge.{name}": "read" if POLICY.rule(f"/mesh.gateway.v1.Edge/{name}").anonymous else "own" for name in REQUESTS
+    ".".join(method.strip("/").split(".")[-1].split("/")): "read" if rule.anonymous else "own"
+    for method, rule in POLICY
 }
 ROLES = {ACCOUNTS[name]: name for name in ("admin", "super_admin")}
 
@@ -77,9 +83,7 @@ async def edge(
                 yield harness
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in cases([pb.DESCRIPTOR], POLICY, KINDS) if case.visibility == "public"], ids=str
-)
+@pytest.mark.parametrize("case", [case for case in cases(FILES, POLICY, KINDS) if case.visibility == "public"], ids=str)
 async def test_each_caller_gets_the_verdict_of_the_design(edge: ServiceHarness[Settings], case: Case) -> None:
     request = REQUESTS[case.method.name]()
     found = await verdict(edge.channel(case.caller), case.method, request)
