@@ -40,7 +40,8 @@ from services.kit.telemetry import LoopLag, open_tracing, rpc_metrics
 
 log = get_logger()
 
-_ADMINS = Rule(users=True, role="admin")
+REFLECTION = (reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection")
+ADMINS = Rule(users=True, role="admin", rate="read")
 
 DrainHook = Callable[[], Awaitable[object]]
 _Handlers = Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
@@ -49,7 +50,8 @@ _Handlers = Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
 class Server(grpc.aio.Server):
     """Serves what is registered, to those whom the table lets in, until it is drained.
 
-    `roles` answers for RPCs that ask for a role; without it nobody has one, and reflection is not offered.
+    `roles` answers for RPCs that ask for a role; without it nobody has one, and reflection is not offered. `reflected`
+    is what reflection shows, by default what is served here.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Server(grpc.aio.Server):
         policy: PolicyTable,
         *,
         roles: RoleLookup | None = None,
+        reflected: ReflectionServicer | None = None,
         clock: Clock | None = None,
         ids: IdSource | None = None,
     ) -> None:
         self._settings = settings
         self._policy = policy
         self._roles = roles
+        self._reflected = reflected
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
         self._services: dict[str, _Handlers] = {}
@@ -140,9 +144,11 @@ class Server(grpc.aio.Server):
         )
 
     def _offer_reflection(self) -> None:
-        names = [*self._services, reflection.SERVICE_NAME]
-        servicer = ReflectionServicer(names)
+        servicer = self._reflected or ReflectionServicer([*self._services, *REFLECTION])
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self)
+        # The same messages by the name that newer clients ask for first.
+        for name in REFLECTION:
+            self._services[name] = self._services[reflection.SERVICE_NAME]
 
     def _register(self, service: str, handlers: _Handlers, interceptors: Sequence[Interceptor]) -> None:
         adapted = {
@@ -152,7 +158,7 @@ class Server(grpc.aio.Server):
         self._grpc.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, adapted),))
 
     def _rule(self, service: str, method: str) -> Rule:
-        return _ADMINS if service == reflection.SERVICE_NAME else self._policy.rule(f"/{service}/{method}")
+        return ADMINS if service in REFLECTION else self._policy.rule(f"/{service}/{method}")
 
     async def _start_watching(self, host: str) -> None:
         watch = await self._stack.enter_async_context(Supervisor())

@@ -25,6 +25,7 @@ from services.gateway.edge.clients.sandbox import SandboxClient
 from services.gateway.edge.clients.threads import ThreadsClient
 from services.gateway.edge.docs_servicer import Docs
 from services.gateway.edge.forms import Limits
+from services.gateway.edge.reflection import public_services
 from services.gateway.edge.servicer import Edge, UseCases
 from services.gateway.edge.streams import OpenStreams
 from services.gateway.edge.use_cases.create_thread import CreateThread
@@ -65,7 +66,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         clock,
         instance_id=f"{socket.gethostname()}-{ids()[:8]}",
     )
-    server = Server(settings, POLICY, roles=asked.roles, clock=clock, ids=ids)
+    server = Server(settings, POLICY, roles=asked.roles, reflected=public_services(), clock=clock, ids=ids)
     settings.spool().mkdir(mode=0o700, parents=True, exist_ok=True)
     limits = Limits(
         body=settings.mesh_max_upload_mb * _MIB, patience_s=settings.mesh_body_patience_s, folder=settings.spool()

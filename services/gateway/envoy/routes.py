@@ -9,6 +9,7 @@ from services.gateway.envoy.limits import rate_of_route
 from services.gateway.envoy.replies import API_KEYS, NOTHING_HERE, REQUEST_ID
 from services.gateway.envoy.surface import Rpc, Surface, path_regex
 from services.gateway.envoy.typed import Json, seconds, typed, without
+from services.kit.server import ADMINS, REFLECTION
 
 DOOR = "door"
 ERRORS = "errors"
@@ -23,6 +24,20 @@ _NO_GRPC: Json = {
     "invert_match": True,
     "treat_missing_header_as_empty": True,
 }
+# Answered by the edge for all services; the surface has it not, because it is no contract of ours.
+_REFLECTION = tuple(
+    Rpc(
+        method=f"/{name}/ServerReflectionInfo",
+        service="gateway",
+        rule=ADMINS,
+        streams_in=True,
+        streams_out=True,
+        raw_out=False,
+        token_in_query=False,
+        bindings=(),
+    )
+    for name in REFLECTION
+)
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _CORS = "envoy.filters.http.cors"
 _METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
@@ -35,7 +50,8 @@ _EXPOSED = "Retry-After,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Rese
 def virtual_host(surface: Surface, settings: Settings) -> Json:
     """Every host name is ours."""
     rest = [_rest(rpc, verb, path, settings) for rpc in surface.rpcs for verb, path in rpc.bindings]
-    grpc = [_grpc(rpc, settings) for rpc in surface.rpcs if rpc.cluster != "edge"]
+    offered = [rpc for rpc in surface.rpcs if rpc.cluster != "edge"]
+    grpc = [_grpc(rpc, settings) for rpc in (*offered, *_REFLECTION)]
     return {
         "name": "mesh",
         "domains": ["*"],
