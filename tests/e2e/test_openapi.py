@@ -71,6 +71,7 @@ async def test_what_is_refused_before_it_is_read_has_an_id_too(mesh: RunningMesh
 async def test_every_answer_is_documented_and_nothing_wrong_is_taken(
     mesh: RunningMesh, client: httpx.AsyncClient, user_id: str, tmp_path: Path
 ) -> None:
+    await mesh.make_admin(user_id)
     seeds = await sow(client)
     outcome = fuzz(mesh, user_id, seeds, tmp_path, "--phases", "coverage", "--max-time", "75", "--seed", "1")
     assert not outcome.failures, outcome.output

@@ -41,6 +41,7 @@ def _ask(mesh: RunningMesh, folder: Path, *arguments: str) -> Outcome:
 
 
 async def _seeds(mesh: RunningMesh, owner: str) -> Seeds:
+    await mesh.make_admin(owner)
     async with mesh.client(owner) as client:
         return await sow(client)
 

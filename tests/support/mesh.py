@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import psutil
 
+from services.cli.embedded.postgres import EmbeddedPostgres
 from services.cli.layout import DataDir
 from services.cli.ports import any_free_port
 from services.cli.state import load
@@ -66,6 +68,14 @@ class RunningMesh:
         """A REST client of one user."""
         bearer = {"Authorization": f"Bearer {self.token(sub)}"}
         return httpx.AsyncClient(base_url=self.url, headers=bearer | headers, timeout=30)
+
+    async def make_admin(self, sub: str) -> None:
+        """As an operator does it: in the database."""
+        connection = await asyncpg.connect(EmbeddedPostgres(self.data, None).url)
+        try:
+            await connection.execute("INSERT INTO billing.user_roles VALUES ($1, 'admin', now())", sub)
+        finally:
+            await connection.close()
 
     def pid(self, part: str) -> int:
         """Of a part that runs."""

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from services.kit.context import ANONYMOUS, CallContext, Caller, enter
 from services.kit.policy import Rule
@@ -86,8 +87,22 @@ def adapt(
         return await outermost(call)
 
     return _constructor(streams_in, streams_out)(
-        serve, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
+        serve,
+        request_deserializer=partial(_decoded, handler.request_deserializer),
+        response_serializer=handler.response_serializer,
     )
+
+
+class Undecodable:
+    """Stands for a message whose bytes are none, until the caller is known and it is refused."""
+
+
+def _decoded(deserialize: Callable[[bytes], Any] | None, data: bytes) -> Any:
+    # gRPC itself would answer UNKNOWN, with the text of the exception, whoever calls.
+    try:
+        return deserialize(data) if deserialize else data
+    except DecodeError:
+        return Undecodable()
 
 
 def _around(interceptor: Interceptor, proceed: Proceed, call: Call) -> Awaitable[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import protovalidate
 
 from services.kit.errors import FieldViolation, InvalidArgument
-from services.kit.interceptors.chain import Call, Proceed
+from services.kit.interceptors.chain import Call, Proceed, Undecodable
 
 
 class Validation:
@@ -30,6 +30,8 @@ class Validation:
             yield request
 
     def _check(self, request: Any) -> None:
+        if isinstance(request, Undecodable):
+            raise InvalidArgument("The request is not a message of this call")
         found = self._validator.collect_violations(request)
         if found:
             raise InvalidArgument.of_all([FieldViolation(_path(v.proto), v.proto.message) for v in found])

@@ -296,6 +296,19 @@ async def test_health_answers_without_a_token(harness: Harness) -> None:
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
+@pytest.mark.parametrize(("method", "code"), [("Unary", "INVALID_ARGUMENT"), ("Admins", "PERMISSION_DENIED")])
+async def test_bytes_that_are_no_message_are_refused_once_the_caller_is_known(
+    harness: Harness, method: str, code: str
+) -> None:
+    metadata = (("authorization", f"Bearer {harness.bearer('user')}"),)
+    async with grpc.aio.insecure_channel(harness.address) as channel:
+        call = channel.unary_unary(f"/{PACKAGE}.Echo/{method}", request_serializer=bytes, response_deserializer=bytes)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call(b"\xff" * 11, metadata=metadata)
+    assert refused.value.code().name == code
+    assert "DecodeError" not in (refused.value.details() or "")
+
+
 async def test_reflection_is_for_admins(harness: Harness) -> None:
     from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
