@@ -322,3 +322,11 @@ async def test_of_starts_that_would_rather_be_refused_one_gets_an_idle_thread(st
     with pytest.raises(AssertionError):
         await stores.admit(thread_id, 2, "reject")
     await stores.admit(thread_id, 2, "enqueue")
+
+
+async def test_whoever_refuses_a_row_learns_that_it_is_given_up_also_by_another(stores: Stores) -> None:
+    run_id = (await stores.claimed()).run_id
+    became = await asyncio.gather(*(stores.outbox.refuse(run_id, 2, "no", 1) for _ in range(5)))
+    assert became == ["dead"] * 5
+    assert await stores.value("SELECT count(*) FROM dead_letters") == 1
+    assert await stores.outbox.refuse(run_id, 999, "no", 1) == "gone"

@@ -52,6 +52,7 @@ WITH counted AS (
     FROM dead WHERE runs.run_id = dead.run_id AND runs.status IN ('queued', 'running', 'waiting')
 )
 SELECT CASE WHEN EXISTS (SELECT 1 FROM dead) THEN 'dead' WHEN EXISTS (SELECT 1 FROM counted) THEN 'counted'
+            WHEN EXISTS (SELECT 1 FROM dead_letters WHERE run_id = $1 AND seq = $2 AND state = 'dead') THEN 'dead'
             ELSE 'gone' END
 """
 
@@ -95,6 +96,8 @@ class PostgresOutbox:
 
     async def refuse(self, run_id: UUID, seq: int, error: str, limit: int) -> Literal["counted", "dead", "gone"]:
         became: Literal["counted", "dead", "gone"] = await self._database.fetchval(REFUSE, run_id, seq, error, limit)
+        if became == "gone":  # while it waited for the row: only a second look sees whether somebody else gave it up
+            became = await self._database.fetchval(REFUSE, run_id, seq, error, limit)
         return became
 
     async def hurry(self) -> None:
