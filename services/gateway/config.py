@@ -75,6 +75,9 @@ class Settings(MeshSettings):
     mesh_stream_idle_s: Positive = 300
     """Seconds that an open stream may carry nothing in either direction; the event stream pings every 5 s."""
 
+    mesh_deaf_client_s: Positive = 30
+    """Seconds for which a client may read nothing of what waits for it before its connection is cut; streams resume."""
+
     mesh_rate_per_minute: Positive = 600
     """Requests a minute and user (an address where nobody is known). Not in ENV_MODE=local."""
 

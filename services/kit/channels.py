@@ -123,6 +123,8 @@ def _options(settings: MeshSettings, idempotent: Iterable[str]) -> list[tuple[st
         ("grpc.max_send_message_length", limit),
         ("grpc.max_receive_message_length", limit),
         ("grpc.use_local_subchannel_pool", 1),
+        # Windows stay at 64 KiB: grown by what passes, they would hold megabytes for each stream that is not read.
+        ("grpc.http2.bdp_probe", 0),
     ]
 
 

@@ -92,8 +92,8 @@ class MeshSettings(BaseSettings):
     mesh_max_message_bytes: int = 16 * 1024 * 1024
     """Largest gRPC message accepted or sent, in bytes."""
 
-    mesh_max_streams: int = 1000
-    """Concurrent RPCs accepted per connection; more wait at the client."""
+    mesh_max_streams: int = 10_000
+    """Concurrent RPCs accepted per connection; more wait at the client. Each viewer of a run is one."""
 
     mesh_memory_limit_mib: int = Field(default=0, ge=0)
     """Memory that this process should stay below; near it a worker takes no more runs. 0: all that there is."""

@@ -1,14 +1,19 @@
-"""`python -m tests.bench [scene ...]`: measures side by side in one run, prints a table, writes bench/results."""
+"""`python -m tests.bench [scene ...]`: measures side by side in one run, prints a table, writes bench/results.
+
+`--chat-seconds 600` lets people chat for that long.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import adapters, files, report, scenes
+from tests.bench import adapters, chats, crowds, files, report, scenes
 from tests.bench.report import Row
 from tests.support.mesh import CHECKOUT, running_mesh
 from tests.support.postgres import EmbeddedPostgres
@@ -22,7 +27,14 @@ SCENES = {
     "cost": scenes.per_run,
     "adapters": adapters.adapters,
     "files": files.files,
+    "viewers": crowds.on_one_run,
+    "stuck": crowds.stuck,
+    "idle": crowds.idle,
+    "pages": chats.pages,
+    "chat": chats.chat,
 }
+
+_TOLD = {"MESH_LOG_LEVEL": "warning", "MESH_DEAF_CLIENT_S": "5"}
 
 
 async def play(bench: scenes.Bench, wanted: list[str]) -> list[Row]:
@@ -36,15 +48,18 @@ async def play(bench: scenes.Bench, wanted: list[str]) -> list[Row]:
 
 def main() -> None:
     """Runs all scenes, or those that are named."""
-    wanted = sys.argv[1:] or list(SCENES)
-    unknown = set(wanted) - set(SCENES)
-    if unknown:
-        sys.exit(f"no such scene: {', '.join(sorted(unknown))}; there are {', '.join(SCENES)}")
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("scene", nargs="*", choices=[*SCENES, []], help="all, when none is named")
+    parser.add_argument("--chat-seconds", type=float, default=60.0)
+    asked = parser.parse_args()
+    wanted = asked.scene or list(SCENES)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a socket each for two thousand viewers
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o711)
         postgres = EmbeddedPostgres(Path(place) / "data")
         try:
-            rows = measure(postgres, wanted)
+            rows = measure(postgres, wanted, asked.chat_seconds)
         finally:
             postgres.close()
     path = report.write(rows, CHECKOUT / "bench" / "results")
@@ -52,14 +67,14 @@ def main() -> None:
     print(f"\nwritten to {path.relative_to(CHECKOUT)}")
 
 
-def measure(postgres: EmbeddedPostgres, wanted: list[str]) -> list[Row]:
+def measure(postgres: EmbeddedPostgres, wanted: list[str], chat_s: float) -> list[Row]:
     """A mesh on that Postgres, a model server, the scenes."""
     url = postgres.create_database()
     with scenes.model_server() as model_url:
         started = time.monotonic()
-        with running_mesh(DATABASE_URL=url, OPENAI_API_BASE=model_url, MESH_LOG_LEVEL="warning") as mesh:
+        with running_mesh(OPENAI_API_BASE=model_url, DATABASE_URL=url, **_TOLD) as mesh:
             cold = time.monotonic() - started
-            bench = scenes.Bench(mesh, url, model_url)
+            bench = scenes.Bench(mesh, url, model_url, chat_s)
             rows = asyncio.run(play(bench, wanted))
             rows += scenes.memory(bench)
     return [*rows, Row("cold start of the mesh, on a new database", cold, "s")]

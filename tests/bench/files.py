@@ -6,11 +6,10 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 from tests.bench.load import Client, connected
+from tests.bench.memory import peaks
 from tests.bench.report import Row
 from tests.bench.scenes import Bench
 
@@ -21,7 +20,7 @@ _WARM_MIB = 8
 _STUCK_S = 2.0
 _PIECE_BYTES = 64 * 1024
 MOST_GROWTH_MIB = 24.0
-_ON_THE_WAY = ("envoy", "edge", "sandbox")
+ON_THE_WAY = ("envoy", "edge", "sandbox")
 
 
 async def files(bench: Bench) -> list[Row]:
@@ -31,15 +30,15 @@ async def files(bench: Bench) -> list[Row]:
         client.request("POST", "/v1/threads", b"{}")
         project = str((await client.json())["project_id"])
         await download(client, project, await upload(client, project, _WARM_MIB))
-        with peaks(bench) as up:
+        with peaks(bench.mesh, ON_THE_WAY) as up:
             began = time.monotonic()
             path = await upload(client, project, SIZE_MIB)
             up_s = time.monotonic() - began
-        with peaks(bench) as down:
+        with peaks(bench.mesh, ON_THE_WAY) as down:
             began = time.monotonic()
             await download(client, project, path)
             down_s = time.monotonic() - began
-    with peaks(bench) as stuck:
+    with peaks(bench.mesh, ON_THE_WAY) as stuck:
         await _ask_and_not_read(bench.mesh.port, bearer, project, path)
     return [
         Row(f"upload of {SIZE_MIB} MB", SIZE_MIB / up_s, "MB/s"),
@@ -97,22 +96,3 @@ async def download(client: Client, project: str, path: str) -> int:
         expected.update(_PIECE)
     assert told.digest() == expected.digest()
     return size
-
-
-@contextmanager
-def peaks(bench: Bench) -> Iterator[dict[str, float]]:
-    """By how many MiB each process on the way grows within, at its peak: the kernel keeps it, nothing is sampled."""
-    processes = {part: Path(f"/proc/{bench.mesh.pid(part)}") for part in _ON_THE_WAY}
-    for process in processes.values():
-        (process / "clear_refs").write_text("5")
-    before = {part: _status_mib(process, "VmRSS") for part, process in processes.items()}
-    grown: dict[str, float] = {}
-    yield grown
-    grown.update({part: _status_mib(process, "VmHWM") - before[part] for part, process in processes.items()})
-
-
-def _status_mib(process: Path, field: str) -> float:
-    for line in (process / "status").read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) / 1024
-    raise LookupError(field)

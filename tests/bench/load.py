@@ -54,9 +54,9 @@ class Client:
             yield data, time.time_ns()
         await self.reader.readline()
 
-    async def start_run(self, model: str, prompt: str = "hello") -> dict[str, Any]:
+    async def start_run(self, model: str, prompt: str = "hello", **more: str) -> dict[str, Any]:
         """POST /v1/agent/start."""
-        fields = {"prompt": prompt, "model_name": model}
+        fields = {"prompt": prompt, "model_name": model, **more}
         parts = "".join(
             f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
         )

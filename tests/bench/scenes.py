@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import httpx
-import psutil
 
 from services.cli.ports import any_free_port
 from services.cli.state import load
 from tests.bench.load import Client, connected, percentile
+from tests.bench.memory import memory_of
 from tests.bench.report import Row
 from tests.support.mesh import JWT_SECRET, RunningMesh
 
-_STAMP = re.compile(rb'\\"content\\":\\"([0-9 ]+)\\"[^\n]*\\"stream_status\\":\\"chunk\\"')
+STAMP = re.compile(rb'\\"content\\":\\"([0-9 ]+)\\"[^\n]*\\"stream_status\\":\\"chunk\\"')
 _UNARY_S = 4.0
 _UNARY_CONNECTIONS = 16
 _RUNS = 256
@@ -35,6 +35,7 @@ class Bench:
     mesh: RunningMesh
     database_url: str
     model_url: str
+    chat_s: float
 
     @property
     def model_port(self) -> int:
@@ -166,7 +167,7 @@ async def delays(bench: Bench, runs: int) -> AsyncIterator[float]:
             return [
                 (at - int(stamp)) / 1e6
                 async for piece, at in client.stream(run["agent_run_id"])
-                for text in _STAMP.findall(piece)
+                for text in STAMP.findall(piece)
                 for stamp in text.split()
             ]
 
@@ -237,7 +238,7 @@ async def first_token(bench: Bench) -> list[Row]:
             began = time.time_ns()
             run = await client.start_run("openai/bench-20-5")
             async for piece, at in viewer.stream(run["agent_run_id"]):
-                if _STAMP.search(piece) and len(times) < 10_000:
+                if STAMP.search(piece) and len(times) < 10_000:
                     times.append((at - began) / 1e6)
                     break
             viewer = await reconnect(viewer)
@@ -292,10 +293,4 @@ def counters(mesh: RunningMesh) -> dict[str, float]:
 
 def memory(bench: Bench) -> list[Row]:
     """Proportional share of memory of each process."""
-    rows = []
-    for name, part in load(bench.mesh.data.state).parts.items():
-        assert part.process is not None
-        process = psutil.Process(part.process.pid)
-        whole = sum(p.memory_full_info().pss for p in [process, *process.children(recursive=True)])
-        rows.append(Row(f"memory, {name}", whole / 2**20, "MiB"))
-    return rows
+    return [Row(f"memory, {name}", value, "MiB") for name, value in memory_of(bench.mesh).items()]

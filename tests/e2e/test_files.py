@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from services.cli import notices
-from tests.bench.files import SIZE_MIB, download, peaks, upload
+from tests.bench.files import ON_THE_WAY, SIZE_MIB, download, upload
 from tests.bench.load import connected
-from tests.bench.scenes import Bench
+from tests.bench.memory import peaks
 from tests.support.mesh import RunningMesh
 from tests.support.viewer import Viewer, messages_of, start_run
 
@@ -161,12 +161,11 @@ async def test_a_notice_of_the_operator_shows_without_a_restart(mesh: RunningMes
 @pytest.mark.timeout(180)
 async def test_a_hundred_megabytes_pass_through_without_being_held(mesh: RunningMesh) -> None:
     """A gross bound: half of the file. What it really costs is in the benchmarks."""
-    bench = Bench(mesh, "", "")
     async with connected(mesh.port, mesh.token()) as client:
         client.request("POST", "/v1/threads", b"{}")
         project = str((await client.json())["project_id"])
-        with peaks(bench) as up:
+        with peaks(mesh, ON_THE_WAY) as up:
             path = await upload(client, project, SIZE_MIB)
-        with peaks(bench) as down:
+        with peaks(mesh, ON_THE_WAY) as down:
             assert await download(client, project, path) == SIZE_MIB * 2**20
     assert max(*up.values(), *down.values()) < SIZE_MIB / 2, (up, down)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from services.agent.stream.ids import EventId
 from services.agent.stream.ports import Entry
 
-ENTRY_BYTES = 64 * 1024
+ENTRY_BYTES = 16 * 1024
 """An entry is closed when it has grown beyond this."""
 BACKLOG_BYTES = 2 * 1024 * 1024
 """When more than this waits because Redis is away, per run, it is dropped."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 from uuid import UUID
@@ -18,13 +20,32 @@ class OpenMessage(NamedTuple):
     since: EventId
 
 
+class Looks:
+    """Who looked for what lately: the viewers of a silent run all wait for the same, and one of them asks for all."""
+
+    def __init__(self, for_s: float) -> None:
+        self._for_s = for_s
+        self._at: OrderedDict[tuple[UUID, EventId], float] = OrderedDict()
+
+    def claim(self, run_id: UUID, place: EventId) -> bool:
+        """Whether to look for what follows a place: nobody did so lately."""
+        now = asyncio.get_running_loop().time()
+        while self._at and next(iter(self._at.values())) <= now - self._for_s:
+            self._at.popitem(last=False)
+        if (run_id, place) in self._at:
+            return False
+        self._at[run_id, place] = now
+        return True
+
+
 class History:
     """One run's row and events in Postgres, read in pages. Raises kit Unavailable while that is away."""
 
-    def __init__(self, store: EventStore, run_id: UUID, page: int) -> None:
+    def __init__(self, store: EventStore, run_id: UUID, page: int, looks: Looks) -> None:
         self._store = store
         self._run_id = run_id
         self._page = page
+        self._looks = looks
 
     async def head(self) -> RunHead:
         """The run's row. Raises RunNotFound."""
@@ -46,6 +67,10 @@ class History:
         """The first event's id behind a place."""
         rows = await self._store.read(self._run_id, place, 1)
         return EventId(rows[0].epoch, rows[0].n) if rows else None
+
+    async def look(self, place: EventId) -> EventId | None:
+        """As `next`, for one of the viewers who wait there; the others are told that there is nothing."""
+        return await self.next(place) if self._looks.claim(self._run_id, place) else None
 
     async def open_message(self, place: EventId) -> OpenMessage | None:
         """The message that was open at a place."""

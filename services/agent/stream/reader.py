@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from services.agent.stream.history import History
+from services.agent.stream.history import History, Looks
 from services.agent.stream.ids import parse_cursor
 from services.agent.stream.ports import EventStore, Tails
 from services.agent.stream.viewer import Pace, Viewer
@@ -21,6 +21,7 @@ class Reader:
         self._tails = tails
         self._pace = pace or Pace()
         self._page = page
+        self._looks = Looks(self._pace.idle_s)
 
     async def watch(self, run_id: UUID, last_id: str) -> AsyncIterator[bytes]:
         """Serialized WatchRunResponses, to the terminal event, and for as long as that takes.
@@ -29,7 +30,7 @@ class Reader:
         InvalidCursor, RunNotFound, and Unavailable when Postgres is needed and away: the viewer resumes.
         """
         cursor = parse_cursor(last_id)
-        history = History(self._store, run_id, self._page)
+        history = History(self._store, run_id, self._page, self._looks)
         with self._tails.joined(run_id) as tail:
             async for payload in Viewer(history, tail, cursor, self._pace).run():
                 yield payload

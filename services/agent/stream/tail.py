@@ -37,7 +37,10 @@ return 0
 _APPEND_SHA = sha1(_APPEND.encode(), usedforsecurity=False).hexdigest()
 
 PAGE = 500
-"""Entries per read."""
+"""Entries per read, at most."""
+PAGE_BYTES = 128 * 1024
+"""What a viewer's read should bring, if its entries are like those before them."""
+_FIRST_PAGE = 16
 
 
 class Tail:
@@ -46,6 +49,7 @@ class Tail:
     def __init__(self, wire: Wire, run_id: UUID) -> None:
         self._wire = wire
         self._key = f"agent:{{{run_id}}}:events"
+        self._page = _FIRST_PAGE
 
     async def append(self, entry: Entry, before: EventId | None, ttl_ms: int) -> int | EventId:
         """As WritableTail."""
@@ -63,8 +67,12 @@ class Tail:
         await self._wire.call("PEXPIRE", self._key, ttl_ms)
 
     async def page(self, after: EventId) -> list[Entry]:
-        """At most PAGE entries behind an id. Raises WireDown."""
-        return _entries(await self._wire.call("XRANGE", self._key, f"({after}", "+", "COUNT", PAGE))
+        """Some entries behind an id, none at the end. Raises WireDown."""
+        entries = _entries(await self._wire.call("XRANGE", self._key, f"({after}", "+", "COUNT", self._page))
+        if entries:  # each viewer holds a page of his own
+            size = sum(len(entry.payload) for entry in entries) // len(entries)
+            self._page = max(1, min(PAGE, PAGE_BYTES // max(1, size)))
+        return entries
 
     async def last(self) -> EventId | None:
         """The newest entry's id. Raises WireDown."""
@@ -72,7 +80,7 @@ class Tail:
         return _event_id(entries[0][0]) if entries else None
 
     async def wait(self, connection: Connection, after: EventId, block_ms: int) -> list[Entry]:
-        """As `page`, but waits for the first one, so many milliseconds at most. Raises WireDown."""
+        """Up to PAGE entries; waits for the first one, so many milliseconds at most. Raises WireDown."""
         command = ("XREAD", "COUNT", PAGE, "BLOCK", block_ms, "STREAMS", self._key, str(after))
         streams = await connection.call(*command, within_s=block_ms / 1000 + 2.0)
         return _entries(streams[0][1]) if streams else []

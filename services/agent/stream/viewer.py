@@ -19,7 +19,7 @@ from services.agent.stream.mender import Mender
 from services.agent.stream.ports import Entry, ReadableTail, WireDown
 from services.kit.errors import Unavailable
 
-BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Viewer:
             return
         before, self._overdue = self._overdue, None
         with suppress(Unavailable):
-            self._overdue = await self._history.next(self._at)
+            self._overdue = await (self._history.next if before else self._history.look)(self._at)
         if self._overdue is not None and self._overdue == before:
             async for payload in self._unpublished():
                 yield payload

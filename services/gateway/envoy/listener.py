@@ -40,7 +40,9 @@ def listener(surface: Surface, settings: Settings) -> Json:
     return {
         "name": "public",
         "address": {"socket_address": address},
-        "per_connection_buffer_limit_bytes": 1024 * 1024,
+        "per_connection_buffer_limit_bytes": 256 * 1024,
+        # A viewer who reads nothing: he resumes, and until then costs no more than this buffer and a stream's windows.
+        "per_connection_buffer_high_watermark_timeout": seconds(settings.mesh_deaf_client_s),
         "filter_chains": [{"filters": [extension("http", _MANAGER, **_manager(surface, settings))]}],
     }
 

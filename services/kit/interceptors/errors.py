@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -34,6 +35,8 @@ class Errors:
         except grpc.aio.AbortError:
             raise
         except Exception:
+            if call.context.cancelled():  # gRPC's own words for a write to somebody who has gone
+                raise asyncio.CancelledError from None
             log.exception("rpc.failed", method=call.method, request_id=call.request_id)
             error = Internal()
         call.code, call.reason = error.code.name, error.reason

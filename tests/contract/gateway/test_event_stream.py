@@ -20,7 +20,7 @@ CASES = [
 def encoded(*events: events_pb2.RunEvent) -> str:
     encoder = FrameEncoder(RUN)
     encoder.belongs_to(THREAD)
-    return encoder.encode(events).decode()
+    return b"".join(encoder.encode(events)).decode()
 
 
 def test_every_kind_of_event_has_a_sample_and_a_schema() -> None:

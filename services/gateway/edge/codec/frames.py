@@ -10,7 +10,7 @@ the rest is fixed. Pieces of text, nearly all of a stream, have a way of their o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,8 @@ EPOCH_SPAN = 10_000_000
 
 PING = b'data: {"type":"ping"}\n\n'
 
+_AT_ONCE = 256
+"""Events whose frames are made before the first of them goes out: some 100 KiB of a text that streams."""
 _TERMINAL = {"completed": "completed", "stopped": "stopped", "failed": "error"}
 
 Fields = dict[str, Any]
@@ -47,8 +49,8 @@ class FrameEncoder:
         self._thread_id = thread_id
         self._head = f',"message_id":null,"thread_id":"{thread_id}","type":"assistant","is_llm_message":true,"content":'
 
-    def encode(self, events: Iterable[Any]) -> bytes:
-        """The frames of some `RunEvent`s, in order. A kind that is not known here has none."""
+    def encode(self, events: Iterable[Any]) -> Iterator[bytes]:
+        """The frames of some `RunEvent`s, in order, so many at once. A kind that is not known here has none."""
         frames = []
         for event in events:
             kind = event.WhichOneof("event")
@@ -56,7 +58,11 @@ class FrameEncoder:
                 frames.append(self._text_chunk(event))
             elif kind is not None:
                 frames.append(self._frame(event, _OBJECTS[kind](self, event, getattr(event, kind))))
-        return "".join(frames).encode()
+            if len(frames) == _AT_ONCE:
+                yield "".join(frames).encode()
+                frames = []
+        if frames:
+            yield "".join(frames).encode()
 
     def _text_chunk(self, event: Any) -> str:
         epoch, n, at = event.epoch, event.n, self._time(event.at_ms)

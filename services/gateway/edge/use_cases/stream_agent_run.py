@@ -1,8 +1,8 @@
 """Show a run's events to one viewer, from where he left off to the terminal.
 
 The agent's batches are turned into frames, and whatever is ready is written together. While the viewer is slow the
-write waits, a bounded number of bytes gathers, then nothing is read, and the agent waits too. A cut (token over, drain,
-agent away) is an end without a terminal: viewers resume.
+write waits, a bounded number of bytes gathers, then nothing is read, and the agent waits too; who takes nothing is cut
+by Envoy. A cut (that, token over, drain, agent away) is an end without a terminal: viewers resume.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.kit.logging import get_logger
 log = get_logger()
 
 PING_S = 5.0
-MOST_PENDING = 256 * 1024  # bytes that wait for one viewer
+MOST_PENDING = 128 * 1024  # bytes that wait for one viewer
 _FIRST_PING_S = 1.0  # so that a viewer who missed nothing hears soon that he is connected
 
 Write = Callable[[bytes], Awaitable[None]]
@@ -77,7 +77,7 @@ async def _copy(batches: EventBatches, encoder: FrameEncoder, line: _Line) -> No
         async for batch in batches:
             if batch.thread_id:
                 encoder.belongs_to(batch.thread_id)
-            if frames := encoder.encode(batch.events):
+            for frames in encoder.encode(batch.events):
                 await line.send(frames)
             if batch.events and batch.events[-1].HasField("run_ended"):
                 break
