@@ -15,9 +15,10 @@ from tests.bench.scenes import STAMP, Bench, frames
 
 ON_THE_WAY = ("edge", "agent-api", "envoy")
 _VIEWERS = 200
-_TOKENS, _PAUSE_MS = 400, 20
+_TOKENS, _PAUSE_MS = 200, 50
 _IDLE = 2000
 _IDLE_RUNS = 20
+_COME_AT_ONCE = 50
 _STUCK = 50
 _QUIET_S = 0.5
 
@@ -61,7 +62,12 @@ async def idle(bench: Bench) -> list[Row]:
             run = await client.start_run("mock-ai", "[[say hi]] [[wait 1h]]")
             runs.append((client, run["agent_run_id"]))
         watching = [(client.bearer, run_id) for client, run_id in runs] * (_IDLE // _IDLE_RUNS)
-        viewers = [await stack.enter_async_context(viewer(bench, bearer, run_id)) for bearer, run_id in watching]
+        viewers: list[Client] = []
+        for place in range(0, _IDLE, _COME_AT_ONCE):
+            coming = watching[place : place + _COME_AT_ONCE]
+            come = [await stack.enter_async_context(viewer(bench, bearer, run_id)) for bearer, run_id in coming]
+            await asyncio.gather(*(client.reader.readuntil(b'"type":"ack"') for client in come))
+            viewers += come
         await asyncio.gather(*(heard(client) for client in viewers))
         after = memory_of(bench.mesh)
         for client, run_id in runs:
