@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import tempfile
 from pathlib import Path
 from uuid import uuid4
@@ -28,6 +29,8 @@ def main() -> None:
     limits = ("--max-examples", str(given.examples), "--max-time", str(given.seconds), "--seed", str(given.seed))
     with running_mesh() as mesh:
         outcome = _ask(mesh, folder, *limits)
+        (folder / "mesh.log").write_text(mesh.log)
+        shutil.copytree(mesh.data.root / "logs", folder / "logs", dirs_exist_ok=True)
     print(outcome.output)
     print(f"{outcome.requests} requests, {len(outcome.failures)} failures; reports: {folder}")
     raise SystemExit(1 if outcome.failures or outcome.requests < _LEAST else 0)
