@@ -7,6 +7,7 @@ is open. They are no gRPC client interceptors, because those cost a task per cal
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -321,6 +322,9 @@ class Responses:
             message = await self._messages.__anext__()
         except grpc.aio.AioRpcError as failed:
             raise self._failed(failed) from None
+        except asyncio.CancelledError:
+            self._call.cancel()  # gRPC does not, where it comes in the moment in which the request was sent
+            raise
         self._settle(None)
         return message
 

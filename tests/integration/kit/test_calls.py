@@ -139,9 +139,9 @@ async def test_each_kind_is_cancelled_with_its_caller(harness: Harness, echo: Ec
 
     echo.behaviour = hang
     task = asyncio.ensure_future(_call(harness.stub(EchoStub, "user"), kind))
-    await asyncio.wait_for(started.wait(), 5)
+    await asyncio.wait_for(started.wait(), 60)
     task.cancel()
-    await asyncio.wait_for(echo.cancelled.wait(), 5)
+    await asyncio.wait_for(echo.cancelled.wait(), 60)
     with pytest.raises(asyncio.CancelledError):
         await task
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from mesh.threads.v1 import threads_pb2 as pb
 
-from services.kit.channels import Channels, open_channels
+from services.kit.channels import Channels, Responses, open_channels
 from services.kit.circuit_breaker import CircuitOpen, CircuitState
 from services.kit.clock import SystemClock
 from services.kit.config import ConfigError, MeshSettings
@@ -214,6 +214,28 @@ async def test_a_stream_raises_the_neighbours_error_where_it_is_read(channels: C
     responses = EchoStub(channels.open("threads", forward=True)).Out(GOOD)
     with pytest.raises(Unauthenticated):
         await anext(responses)
+
+
+class SentThisInstant:
+    """A call of gRPC whose reader is cancelled in the moment in which the request was sent: nothing ends it."""
+
+    ended = False
+
+    def __aiter__(self) -> SentThisInstant:
+        return self
+
+    async def __anext__(self) -> object:
+        raise asyncio.CancelledError
+
+    def cancel(self) -> None:
+        self.ended = True
+
+
+async def test_a_reader_that_is_cancelled_ends_its_call() -> None:
+    call = SentThisInstant()
+    with pytest.raises(asyncio.CancelledError):
+        await anext(Responses(call, None))  # type: ignore[arg-type] # asked only for errors and outcomes
+    assert call.ended
 
 
 async def test_a_service_without_a_key_is_told_where_to_put_one(tmp_path: Path) -> None:
