@@ -66,7 +66,7 @@ async def world(owner: httpx.AsyncClient) -> World:
     return made
 
 
-def test_the_list_is_whole_and_each_entry_can_be_called() -> None:
+async def test_the_list_is_whole_and_each_entry_can_be_called() -> None:
     assert len({endpoint.name for endpoint in ENDPOINTS}) == len(ENDPOINTS) == 55
     assert {endpoint.name for endpoint in ALL} == set(CALLS)
 
