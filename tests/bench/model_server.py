@@ -2,8 +2,9 @@
 
     python -m tests.bench.model_server          prints its base URL
 
-`model` is `bench-<tokens>-<milliseconds between tokens>`; 0 sends all at once. As little Python as it can be, so that
-its own rate is a fair measure beside the mesh's.
+`model` is `bench-<tokens>-<milliseconds between tokens>`; 0 sends all at once. Where so many times would be longer than
+the mesh takes of one answer, each token is a digit. As little Python as it can be, so that its own rate is a fair
+measure beside the mesh's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _STOP = (
 )
 _USAGE = b'data: {"id":"b","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":%d,"total_tokens":30}}\n\n'
 _DONE = b"data: [DONE]\n\n"
+_MOST_TIMES = 4000
 
 
 def chunked(data: bytes) -> bytes:
@@ -65,8 +67,8 @@ class Connection(asyncio.Protocol):
 
     async def _slowly(self, tokens: int, pause: float) -> None:
         self._transport.write(_HEAD)
-        for _ in range(tokens):
-            self._transport.write(chunked(_CHUNK % time.time_ns()))
+        for n in range(tokens):
+            self._transport.write(chunked(_CHUNK % (n % 10 if tokens > _MOST_TIMES else time.time_ns())))
             await asyncio.sleep(pause)
         self._transport.write(chunked(self._end(tokens)) + b"0\r\n\r\n")
 
