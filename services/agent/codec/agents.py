@@ -12,13 +12,13 @@ import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 from mesh.agent.v1 import agents_pb2 as pb
 
-from services.agent.domain.agents import Agent, AgentChange, AgentKey, AgentVersion
+from services.agent.domain.agents import Agent, AgentChange, AgentKey, AgentVersion, Setup
 from services.kit.errors import InvalidArgument
 
 TEXTS: Final = {
     "name": 200,
     "description": 2_000,
-    "system_prompt": 262_144,
+    "system_prompt": 131_072,
     "model": 200,
     "icon_name": 100,
     "icon_color": 100,
@@ -29,7 +29,9 @@ SERVERS: Final = ("configured_mcps", "custom_mcps")
 FLAGS: Final = ("is_default", "replace_mcps")
 TOOLS: Final = "agentpress_tools"
 MOST_ENTRIES: Final = 200
-MOST_JSON_BYTES: Final = 262_144
+MOST_JSON_BYTES: Final = 131_072
+MOST_SETUP_BYTES: Final = 131_072
+"""Of prompt, MCP servers and tools together: a page of a hundred agents fits into one answer."""
 MOST_DEPTH: Final = 64
 """Of free-form JSON: what is shown lies deeper than what was sent, and orjson writes 254 levels."""
 
@@ -110,6 +112,17 @@ def require_bounded(name: str, value: Collection[Any]) -> None:
     if size > MOST_JSON_BYTES:
         raise InvalidArgument.of(name, f"must not be longer than {MOST_JSON_BYTES} bytes")
     _require_plain(name, value, MOST_DEPTH)
+
+
+def require_listable(setup: Setup) -> Setup:
+    """The setup. Raises InvalidArgument, which names the largest part, for one that is larger than lists can show."""
+    sizes = {name: len(orjson.dumps(getattr(setup, name))) for name in ("system_prompt", *SERVERS, TOOLS)}
+    if sum(sizes.values()) > MOST_SETUP_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise InvalidArgument.of(
+            largest, f"is too long: prompt, MCP servers and tools may have {MOST_SETUP_BYTES} bytes together"
+        )
+    return setup
 
 
 def _require_plain(name: str, value: Any, depth: int) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
+from services.agent.codec.agents import require_listable
 from services.agent.domain.agents import DEFAULT_NAME, Agent, AgentChange, AgentVersion, Setup
 from services.agent.ports import AgentStore, Billing
 from services.agent.use_cases.default_agent import DefaultAgent
@@ -34,7 +35,7 @@ class CreateAgent:
         self._now = now
 
     async def __call__(self, account_id: UUID, wanted: AgentChange, request_id: UUID | None = None) -> Agent:
-        """The agent. Raises InvalidArgument without a name, AgentLimitExceeded."""
+        """The agent. Raises InvalidArgument without a name or for too much of a setup, AgentLimitExceeded."""
         if wanted.name is None:
             raise InvalidArgument.of("name", "is missing")
         agent_id = uuid5(NAMESPACE, f"{account_id}:{request_id}") if request_id else self._new_id()
@@ -44,6 +45,6 @@ class CreateAgent:
 
     def _new(self, account_id: UUID, agent_id: UUID, wanted: AgentChange) -> Agent:
         now = self._now()
-        version = AgentVersion(self._new_id(), 1, wanted.setup(Setup()), now)
+        version = AgentVersion(self._new_id(), 1, require_listable(wanted.setup(Setup())), now)
         bare = Agent(agent_id, account_id, DEFAULT_NAME, None, False, None, None, None, 1, 0, now, now, version)
         return wanted.profile(bare)

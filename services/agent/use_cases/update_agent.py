@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from services.agent.codec.agents import require_bounded
+from services.agent.codec.agents import require_bounded, require_listable
 from services.agent.domain.agents import Agent, AgentChange, AgentVersion
 from services.agent.errors import NoDefaultAgent
 from services.agent.ports import AgentStore
@@ -29,7 +29,7 @@ class UpdateAgent:
     async def __call__(self, account_id: UUID, agent_id: UUID, change: AgentChange) -> Agent:
         """The agent after the change; nothing is written where nothing changes.
 
-        Raises AgentNotFound, NoDefaultAgent; InvalidArgument for more MCP servers, with those of before, than may be.
+        Raises AgentNotFound, NoDefaultAgent; InvalidArgument for more, with what it had before, than may be.
         """
         for _ in range(ATTEMPTS):
             before = await self._get(account_id, agent_id)
@@ -49,5 +49,7 @@ class UpdateAgent:
         if setup.text == before.current.setup.text:
             return after
         require_bounded("custom_mcps", setup.custom_mcps)  # with those of before, which it joined
-        version = AgentVersion(self._new_id(), before.version_count + 1, setup, before.current.created_at)
+        version = AgentVersion(
+            self._new_id(), before.version_count + 1, require_listable(setup), before.current.created_at
+        )
         return replace(after, current=version)

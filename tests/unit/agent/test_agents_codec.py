@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -14,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mesh.agent.v1 import agents_pb2 as pb
 
-from services.agent.codec.agents import decode_change, decode_fields, decode_key, encode_key
+from services.agent.codec.agents import decode_change, decode_fields, decode_key, encode_key, require_listable
 from services.agent.codec.agents_rest import decode_body, decode_filter
-from services.agent.domain.agents import AgentChange, AgentKey
+from services.agent.domain.agents import AgentChange, AgentKey, Setup
 from services.kit.errors import InvalidArgument
 
 
@@ -34,7 +35,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"configured_mcps": {}}, "configured_mcps"),
     ({"custom_mcps": ["x"]}, "custom_mcps"),
     ({"custom_mcps": [{}] * 201}, "custom_mcps"),
-    ({"custom_mcps": [{"x": "y" * 262_144}]}, "custom_mcps"),
+    ({"custom_mcps": [{"x": "y" * 131_072}]}, "custom_mcps"),
     ({"custom_mcps": [{"name": {}}]}, "custom_mcps"),
     ({"custom_mcps": [{"x": nested(65)}]}, "custom_mcps"),
     ({"configured_mcps": [{"x": nested(300)}]}, "configured_mcps"),
@@ -52,6 +53,14 @@ def test_what_is_wrong_is_refused_by_its_field(given_: dict[str, Any], field: st
     with pytest.raises(InvalidArgument) as refused:
         decode_change(given_)
     assert refused.value.violations[0].field == field
+
+
+def test_a_setup_that_is_too_large_in_all_is_refused_by_its_largest_part() -> None:
+    within = Setup(system_prompt="x" * 100_000, configured_mcps=({"x": "y" * 30_000},))
+    assert require_listable(within) is within
+    with pytest.raises(InvalidArgument) as refused:
+        require_listable(replace(within, custom_mcps=({"x": "y" * 2_000},)))
+    assert refused.value.violations[0].field == "system_prompt"
 
 
 def test_null_is_unchanged_and_unknown_fields_are_ignored() -> None:

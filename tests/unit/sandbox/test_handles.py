@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from services.sandbox.domain import Collision
-from services.sandbox.providers.local.files import LocalFiles, Staged
+from services.sandbox.codec import encode_files
+from services.sandbox.domain import Collision, FileEntry, Listing
+from services.sandbox.paths import absolute
+from services.sandbox.providers.local.files import LocalFiles, Staged, most_entries
 from services.sandbox.providers.local.handles import LocalOpenFile
 from services.sandbox.providers.local.homes import Home
 
@@ -49,3 +52,24 @@ async def test_a_read_that_comes_after_the_file_was_closed_takes_nothing_of_anot
         assert os.read(other, 10) == b"theirs"
     finally:
         os.close(other)
+
+
+def test_a_file_that_nobody_came_to_hold_is_closed(tmp_path: Path) -> None:
+    number = os.open(tmp_path / "mine", FLAGS, 0o600)
+    LocalOpenFile(number, 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+
+
+def test_a_listing_with_the_longest_names_fits_into_one_answer() -> None:
+    for parts in ((), ("d" * 255,) * 15):
+        entry = FileEntry(
+            name="\N{REPLACEMENT CHARACTER}" * 255,
+            path=absolute((*parts, "\N{REPLACEMENT CHARACTER}" * 255)),
+            is_dir=False,
+            size=2**40,
+            modified_at=datetime.now(UTC),
+            mode=0o100644,
+        )
+        (one,) = encode_files(Listing((entry,), truncated=False))
+        assert (one.ByteSize() + 6) * most_entries(parts) < 16 * 1024**2

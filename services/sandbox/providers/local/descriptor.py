@@ -27,6 +27,10 @@ class Descriptor:
                 raise ValueError("the file was closed")
             yield self._number
 
+    def __del__(self) -> None:
+        """Who opened it was cancelled before he had it."""
+        self.close()
+
     def close(self) -> None:
         """Waits for whoever holds it. Again it does nothing."""
         with self._lock:

@@ -24,6 +24,7 @@ from services.sandbox.providers.local.homes import Home
 from services.sandbox.providers.local.trees import DIRECTORY, purge
 
 MAX_ENTRIES = 10_000
+_MAX_LISTING_BYTES = 15 * 1024**2
 MAX_RENAMES = 1000
 PERMISSION_BITS = 0o777
 DEFAULT_MODE = 0o644
@@ -50,16 +51,16 @@ class LocalFiles:
             os.close(root)
 
     def list_directory(self, parts: Parts) -> Listing:
-        """A directory's entries by name, at most `MAX_ENTRIES`."""
+        """A directory's entries by name, as many as `most_entries`."""
         with self._beneath() as beneath:
             descriptor = beneath.directory(parts)
         try:
             with os.scandir(descriptor) as entries:
                 names = sorted(entry.name for entry in entries)
-            kept = [self._entry(descriptor, parts, name) for name in names[:MAX_ENTRIES]]
+            kept = [self._entry(descriptor, parts, name) for name in names[: most_entries(parts)]]
         finally:
             os.close(descriptor)
-        return Listing(tuple(entry for entry in kept if entry), truncated=len(names) > MAX_ENTRIES)
+        return Listing(tuple(entry for entry in kept if entry), truncated=len(names) > most_entries(parts))
 
     def _entry(self, directory: int, parts: Parts, name: str) -> FileEntry | None:
         try:
@@ -264,3 +265,8 @@ def _put_beside(staged: Path, directory: int, name: str) -> str:
             continue
         return wanted
     raise OSError(errno.ENAMETOOLONG, "no free name")
+
+
+def most_entries(parts: Parts) -> int:
+    """How many entries of a directory fit into one answer, each with its path, and no character above three bytes."""
+    return min(MAX_ENTRIES, _MAX_LISTING_BYTES // (len(absolute(parts).encode()) + 2 * 3 * MAX_NAME_BYTES + 64))

@@ -24,7 +24,7 @@ from services.sandbox.domain import Author, Cause, CommitView, FileEntry, Listin
 from services.sandbox.errors import FileMissing, QuotaExceeded, RevertConflict, SandboxNotFound, WrongFileType
 from services.sandbox.paths import absolute, label, shown
 from services.sandbox.ports import Parts
-from services.sandbox.providers.local.files import MAX_ENTRIES
+from services.sandbox.providers.local.files import most_entries
 from services.sandbox.providers.local.gauge import Gauge
 from services.sandbox.providers.local.homes import Home, Homes
 from services.sandbox.providers.local.repository import Entry, Repository
@@ -224,7 +224,7 @@ def _listing(repository: Repository, parts: Parts, commit: str) -> Listing:
     directory = _found(repository, snapshot.tree, parts)
     if not stat.S_ISDIR(directory.mode):
         raise WrongFileType.of(absolute(parts), "This was not a directory")
-    entries = sorted(repository.directory(directory.blob).items())[:MAX_ENTRIES]
+    entries, most = sorted(repository.directory(directory.blob).items()), most_entries(parts)
     return Listing(
         tuple(
             FileEntry(
@@ -235,9 +235,9 @@ def _listing(repository: Repository, parts: Parts, commit: str) -> Listing:
                 snapshot.made_at,
                 entry.mode,
             )
-            for name, entry in entries
+            for name, entry in entries[:most]
         ),
-        truncated=len(entries) == MAX_ENTRIES,
+        truncated=len(entries) > most,
     )
 
 

@@ -165,7 +165,7 @@ class LocalProvider:
     async def open_file(self, sandbox_id: str, parts: Parts) -> LocalOpenFile:
         """A regular file of the workspace."""
         live = await self._held(sandbox_id)
-        return LocalOpenFile(*await asyncio.to_thread(live.files.open_file, parts))
+        return await asyncio.to_thread(lambda: LocalOpenFile(*live.files.open_file(parts)))
 
     async def stage_file(self, sandbox_id: str) -> LocalStagedFile:
         """A file beside the workspace."""
