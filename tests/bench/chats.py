@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from tests.bench.scenes import Bench, frames
 
 _THREADS = 50
 _WARM_S = 15.0
+_TURNS = 20
 _MESSAGES = 10_000
 _PAGE = 100
 _FILL = """
@@ -33,7 +35,10 @@ _FILL = """
 
 
 async def chat(bench: Bench) -> list[Row]:
-    """Fifty threads, message after message; what each process takes when warm, in the middle and at the end."""
+    """Fifty threads, message after message; what each process takes when warm, in the middle and at the end.
+
+    A thread ends after twenty turns and another begins: it is the processes that must not grow, a thread may.
+    """
     until = time.monotonic() + _WARM_S + bench.chat_s
     turns = 0
 
@@ -41,8 +46,10 @@ async def chat(bench: Bench) -> list[Row]:
         nonlocal turns
         async with connected(bench.mesh.port, bench.mesh.token()) as client:
             thread: dict[str, str] = {}
-            while time.monotonic() < until:
-                run = await client.start_run("openai/bench-40-10", **thread)
+            for turn in itertools.count():
+                if time.monotonic() > until:
+                    return
+                run = await client.start_run("openai/bench-40-10", **thread if turn % _TURNS else {})
                 thread = {"thread_id": run["thread_id"]}
                 await frames(client, run["agent_run_id"])
                 turns += 1
