@@ -76,9 +76,15 @@ class DataDir:
 
     def create(self) -> None:
         """Make the folders. Others may pass through the root and look into none of them."""
-        for folder, mode in ((self.root, 0o711), (self.keys, 0o700), (self.logs, 0o700), (self.run, 0o711)):
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(mode)
+        try:
+            for folder, mode in ((self.root, 0o711), (self.keys, 0o700), (self.logs, 0o700), (self.run, 0o711)):
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(mode)
+        except OSError as refused:
+            why = f"{refused.filename}: {refused.strerror}"
+            raise CliError(
+                f"no data can be kept in {self.root} ({why}); set MESH_DATA_DIR to a folder of yours"
+            ) from None
 
 
 def private_folder(path: Path, owner: tuple[int, int] | None = None) -> Path:

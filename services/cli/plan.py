@@ -61,6 +61,10 @@ class Plan:
     """The parts of one mesh, from its settings and the environment that it inherits."""
 
     def __init__(self, settings: Settings, data: DataDir, inherited: Mapping[str, str]) -> None:
+        if settings.env_mode != "local" and settings.database_url is None:
+            raise CliError(
+                f"ENV_MODE={settings.env_mode} needs DATABASE_URL: only `local` starts a PostgreSQL of its own"
+            )
         self._settings = settings
         self._data = data
         self._inherited = inherited

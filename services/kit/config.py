@@ -8,6 +8,7 @@ variable of its name in upper case; `MESH_<SERVICE>_<FIELD>` sets it for one ser
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,6 +140,16 @@ class MeshSettings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        return _begins_with(value, "postgresql://", "postgres://")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        return _begins_with(value, "redis://", "rediss://", "unix://")
+
     @field_validator("supabase_url")
     @classmethod
     def _bare_url(cls, value: str | None) -> str | None:
@@ -171,6 +182,12 @@ class MeshSettings(BaseSettings):
         return url.removeprefix("http://").removeprefix("grpc://").rstrip("/")
 
 
+def _begins_with(url: SecretStr | None, *schemes: str) -> SecretStr | None:
+    if url is not None and not url.get_secret_value().startswith(schemes):
+        raise ValueError(f"it must begin with {' or '.join(schemes)}")
+    return url
+
+
 SettingsT = TypeVar("SettingsT", bound=MeshSettings)
 
 
@@ -187,18 +204,24 @@ def load_settings(settings_cls: type[SettingsT]) -> SettingsT:
     except ValidationError as refused:
         raise ConfigError("\n".join(_complaints(settings_cls, refused))) from None
     except SettingsError as refused:
-        raise ConfigError(f"{refused}: give it as JSON") from None
+        raise ConfigError(_not_json(settings_cls, str(refused))) from None
 
 
 def _complaints(settings_cls: type[MeshSettings], refused: ValidationError) -> Iterator[str]:
     # The value itself is never repeated: it may be a secret in the wrong place.
     for error in refused.errors(include_input=False, include_url=False):
-        if not error["loc"]:
-            yield error["msg"].removeprefix("Value error, ")
-            continue
-        name = str(error["loc"][0])
-        meaning = (settings_cls.model_fields[name].description or "").strip()
-        yield f"{name.upper()} is not usable: {error['msg']}. {meaning}"
+        what = error["msg"].removeprefix("Value error, ")
+        yield _complaint(settings_cls, str(error["loc"][0]), what) if error["loc"] else what
+
+
+def _not_json(settings_cls: type[MeshSettings], refused: str) -> str:
+    named = re.search(r'field "(\w+)"', refused)
+    return _complaint(settings_cls, named[1], "it must be JSON") if named else f"{refused}: give it as JSON"
+
+
+def _complaint(settings_cls: type[MeshSettings], name: str, what: str) -> str:
+    meaning = " ".join((settings_cls.model_fields[name].description or "").split())
+    return f"{name.upper()} is not usable: {what}. {meaning}"
 
 
 def check_config(settings: MeshSettings, out: TextIO = sys.stdout) -> None:

@@ -8,8 +8,8 @@ elsewhere a service that is behind refuses to start, and `mesh migrate` applies 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -111,12 +111,38 @@ async def require_current(settings: MeshSettings, package: str) -> None:
 @asynccontextmanager
 async def _as_owner(settings: MeshSettings) -> AsyncIterator[Connection]:
     session = {"lock_timeout": "5s", "statement_timeout": "60s", "application_name": f"mesh.{settings.service}.migrate"}
-    with neutral_errors():
+    with neutral_errors(), _refusals_in_words(settings.service):
         connection: Connection = await asyncpg.connect(dsn(settings), timeout=2.0, server_settings=session)
         try:
             yield connection
         finally:
             await connection.close(timeout=2.0)
+
+
+async def reach(settings: MeshSettings) -> None:
+    """One look at the database as the URL's own user: StorageUnavailable, or ConfigError where it refuses for good."""
+    async with _as_owner(settings) as connection:
+        await connection.fetchval("SELECT 1")
+
+
+@contextmanager
+def _refusals_in_words(service: str) -> Iterator[None]:
+    """What no second attempt would mend, for the person who wrote the URL."""
+    try:
+        yield
+    except asyncpg.InvalidAuthorizationSpecificationError as refused:
+        raise ConfigError(f"DATABASE_URL is refused by the server: {refused}; check its user and password") from None
+    except asyncpg.InvalidCatalogNameError as refused:
+        raise ConfigError(f"DATABASE_URL is refused by the server: {refused}; create it: `createdb`") from None
+    except asyncpg.ClientConfigurationError as refused:
+        raise ConfigError(f"DATABASE_URL is no URL: {refused}; write what is special in a password as %xx") from None
+    except asyncpg.InsufficientPrivilegeError as refused:
+        role = role_of(service)
+        raise ConfigError(
+            f"DATABASE_URL's user may not make what {service} needs: {refused}; let an administrator run, in that "
+            f"database: CREATE ROLE {role} NOLOGIN; GRANT {role} TO <user>; "
+            f"CREATE SCHEMA {service} AUTHORIZATION {role};"
+        ) from None
 
 
 async def _make_room(connection: Connection, service: str) -> None:
@@ -125,8 +151,11 @@ async def _make_room(connection: Connection, service: str) -> None:
         # Roles belong to the server: a service of another database there may make the same one just now.
         with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
             await connection.execute(f"CREATE ROLE {role} NOLOGIN")
-    await connection.execute(f"GRANT {role} TO CURRENT_USER")
-    await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {role}")
+    # An administrator may have made all of it, for a user who may make nothing: then SET ROLE and the tables work.
+    with suppress(asyncpg.InsufficientPrivilegeError):
+        await connection.execute(f"GRANT {role} TO CURRENT_USER")
+    if not await connection.fetchval("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema):
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {role}")
     await connection.execute(f"SET ROLE {role}")
     await connection.execute(f"SET search_path TO {schema}")
     await connection.execute(_TABLE)

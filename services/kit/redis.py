@@ -59,9 +59,8 @@ async def open_redis(
     """
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: give a redis:// URL")
-    client = cast(
-        GuardedRedis,
-        GuardedRedis.from_url(
+    try:
+        client = GuardedRedis.from_url(
             settings.redis_url.get_secret_value(),
             max_connections=max_connections,
             socket_connect_timeout=_TIMEOUT_S,
@@ -69,10 +68,11 @@ async def open_redis(
             health_check_interval=15,
             retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), retries=1),
             client_name=f"mesh.{settings.service}",
-        ),
-    )
+        )
+    except ValueError as refused:
+        raise ConfigError(f"REDIS_URL is no URL: {refused}") from None
     try:
-        yield client
+        yield cast(GuardedRedis, client)
     finally:
         await client.aclose()
 

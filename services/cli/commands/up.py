@@ -13,6 +13,7 @@ import typer
 
 from services.cli.bringup import Bringup
 from services.cli.config import Settings, inherited_environment
+from services.cli.given import look_at_given_storage
 from services.cli.greeting import greeting
 from services.cli.layout import DataDir
 from services.cli.plan import Plan, python_path
@@ -52,8 +53,9 @@ def _in_foreground(settings: Settings, data: DataDir, quiet: bool, timeout: floa
             return
         terminal = Terminal(sys.stdout, width=_WIDTH, quiet=quiet)
         plan = Plan(settings, data, inherited_environment())
+        mesh = Bringup(plan, data, settings.mesh_http_port, terminal, lambda: greeting(settings, data))
         try:
-            mesh = Bringup(plan, data, settings.mesh_http_port, terminal, lambda: greeting(settings, data))
+            asyncio.run(look_at_given_storage(settings, terminal.say))
             asyncio.run(mesh.run(timeout))
         finally:
             terminal.close()

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from services.kit.config import ConfigError, MeshSettings
 from services.kit.migrations import SchemaBehind, migrate, migrations_in, prepare_schema, require_current
@@ -103,6 +106,41 @@ async def test_elsewhere_a_service_that_is_behind_does_not_start(
         await prepare_schema(production, Package.name)
     await migrate(production, Package.name)
     await require_current(production, Package.name)
+
+
+def another(settings: Settings, *, user: str = "", database: str = "") -> Settings:
+    """The same server, with another user or another database."""
+    assert settings.database_url is not None
+    url = urlsplit(settings.database_url.get_secret_value())
+    there = url._replace(netloc=f"{user}@" if user else url.netloc, path=f"/{database}" if database else url.path)
+    return settings.model_copy(update={"database_url": SecretStr(there.geturl())})
+
+
+async def test_a_database_that_does_not_exist_is_said_in_a_sentence(package: Package, settings: Settings) -> None:
+    with pytest.raises(ConfigError, match='DATABASE_URL is refused by the server: database "nowhere" does not exist'):
+        await migrate(another(settings, database="nowhere"), Package.name)
+
+
+async def test_a_user_who_is_not_known_is_said_in_a_sentence(package: Package, settings: Settings) -> None:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL is refused by the server: .*check its user and password"):
+        await migrate(another(settings, user="nobody_knows"), Package.name)
+
+
+async def test_a_user_without_rights_is_told_what_an_administrator_does_and_then_it_works(
+    package: Package, settings: Settings, postgres: EmbeddedPostgres
+) -> None:
+    package.write("0001_create_a.sql", FIRST)
+    role = f"guest_{uuid4().hex[:8]}"
+    postgres.run_sql(f"CREATE ROLE {role} LOGIN")
+    guest = another(settings, user=role)
+    with pytest.raises(ConfigError, match="user may not make what kitcheck needs") as refused:
+        await migrate(guest, Package.name)
+
+    advice = str(refused.value).partition("in that database: ")[2].replace("<user>", role)
+    known = postgres.run_sql("SELECT 1 FROM pg_roles WHERE rolname = 'mesh_kitcheck'")
+    own = urlsplit(guest.database_url.get_secret_value()).path[1:] if guest.database_url else ""
+    postgres.run_sql(advice.replace("CREATE ROLE mesh_kitcheck NOLOGIN;", "") if known else advice, own)
+    assert await migrate(guest, Package.name) == ["0001_create_a.sql"]
 
 
 @pytest.mark.parametrize("name", ["1_create.sql", "0001-create.sql", "0002_skips_one.sql"])

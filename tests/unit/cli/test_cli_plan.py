@@ -100,3 +100,14 @@ def test_only_local_mode_makes_its_own_secret(tmp_path: Path) -> None:
 
     with pytest.raises(CliError, match="SUPABASE_JWT_SECRET or SUPABASE_URL"):
         user_secret(settings(supabase_jwt_secret=None, env_mode="production"), data)
+
+
+def test_only_local_mode_keeps_its_data_in_a_postgres_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(CliError, match="ENV_MODE=production needs DATABASE_URL"):
+        planned(tmp_path, settings(env_mode="production", database_url=None))
+
+
+def test_a_folder_that_can_not_be_written_names_the_variable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CliError, match=r"no data can be kept in .*/file .*set MESH_DATA_DIR"):
+        DataDir(tmp_path / "file").create()

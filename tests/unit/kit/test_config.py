@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from pydantic import Field
 
 from services.kit.config import ConfigError, MeshSettings, check_config, load_settings
 
@@ -61,6 +62,28 @@ def test_a_malformed_value_names_variable_and_meaning(monkeypatch: pytest.Monkey
     with pytest.raises(ConfigError, match=r"PATIENCE is not usable: .*Seconds to wait") as refused:
         load_settings(Settings)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("DATABASE_URL", "mysql://hunter2@h/d"), ("REDIS_URL", "http://hunter2")]
+)
+def test_a_url_of_something_else_is_refused_before_it_is_used(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=rf"{variable} is not usable: it must begin with ") as refused:
+        load_settings(Settings)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_what_has_to_be_json_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithTable(Settings):
+        table: dict[str, int] = Field(default_factory=dict)
+        """What costs how much."""
+
+    monkeypatch.setenv("TABLE", "nonsense")
+    with pytest.raises(ConfigError, match=r"^TABLE is not usable: it must be JSON\. What costs how much\.$"):
+        load_settings(WithTable)
 
 
 def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
