@@ -56,7 +56,7 @@ class UnknownModelPrice(Conflict):
     @classmethod
     def of(cls, model: str) -> UnknownModelPrice:
         """With the name that was looked for."""
-        return cls(f"{model} has no price", params={"model": model})
+        return cls(f"{model} has no price: give it one in MESH_MODEL_PRICES", params={"model": model})
 
 
 class IdempotencyConflict(AlreadyExists):

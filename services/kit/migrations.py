@@ -112,7 +112,10 @@ async def require_current(settings: MeshSettings, package: str) -> None:
 async def _as_owner(settings: MeshSettings) -> AsyncIterator[Connection]:
     session = {"lock_timeout": "5s", "statement_timeout": "60s", "application_name": f"mesh.{settings.service}.migrate"}
     with neutral_errors(), _refusals_in_words(settings.service):
-        connection: Connection = await asyncpg.connect(dsn(settings), timeout=2.0, server_settings=session)
+        try:
+            connection: Connection = await asyncpg.connect(dsn(settings), timeout=2.0, server_settings=session)
+        except ValueError:  # in which the driver repeats parts of the URL
+            raise ConfigError("DATABASE_URL can not be read: in a password write / # @ : as %2F %23 %40 %3A") from None
         try:
             yield connection
         finally:
@@ -134,8 +137,6 @@ def _refusals_in_words(service: str) -> Iterator[None]:
         raise ConfigError(f"DATABASE_URL is refused by the server: {refused}; check its user and password") from None
     except asyncpg.InvalidCatalogNameError as refused:
         raise ConfigError(f"DATABASE_URL is refused by the server: {refused}; create it: `createdb`") from None
-    except asyncpg.ClientConfigurationError as refused:
-        raise ConfigError(f"DATABASE_URL is no URL: {refused}; write what is special in a password as %xx") from None
     except asyncpg.InsufficientPrivilegeError as refused:
         role = role_of(service)
         raise ConfigError(

@@ -121,6 +121,13 @@ async def test_a_database_that_does_not_exist_is_said_in_a_sentence(package: Pac
         await migrate(another(settings, database="nowhere"), Package.name)
 
 
+async def test_a_password_that_breaks_the_url_is_said_and_not_repeated(package: Package, settings: Settings) -> None:
+    broken = settings.model_copy(update={"database_url": SecretStr("postgresql://me:hunter#2@h/d")})
+    with pytest.raises(ConfigError, match="DATABASE_URL can not be read") as refused:
+        await migrate(broken, Package.name)
+    assert "hunter" not in str(refused.value)
+
+
 async def test_a_user_who_is_not_known_is_said_in_a_sentence(package: Package, settings: Settings) -> None:
     with pytest.raises(ConfigError, match=r"DATABASE_URL is refused by the server: .*check its user and password"):
         await migrate(another(settings, user="nobody_knows"), Package.name)
