@@ -34,8 +34,9 @@ class Errors:
             error = known
         except grpc.aio.AbortError:
             raise
-        except Exception:
-            if call.context.cancelled():  # gRPC's own words for a write to somebody who has gone
+        except Exception as unknown:
+            # gRPC's own words for a write to somebody who has gone; it may learn later that the call is cancelled.
+            if isinstance(unknown, grpc.aio.InternalError) or call.context.cancelled():
                 raise asyncio.CancelledError from None
             log.exception("rpc.failed", method=call.method, request_id=call.request_id)
             error = Internal()
