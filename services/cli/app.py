@@ -8,6 +8,7 @@ from .commands.demo import demo
 from .commands.down import down
 from .commands.migrate import migrate
 from .commands.notice import notice
+from .commands.restart import restart
 from .commands.run import run
 from .commands.status import status
 from .commands.token import token
@@ -22,6 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, down, status, run, token, migrate, demo):
+for command in (up, down, status, restart, run, token, migrate, demo):
     app.command()(command)
 app.add_typer(notice, name="notice")

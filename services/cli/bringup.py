@@ -25,6 +25,7 @@ from .parts import Part
 from .plan import SERVICES, public_address
 from .process import PartProcess, spawn
 from .restart import RestartPolicy
+from .rolling import Rolling
 from .screen import Terminal
 from .state import MeshState, PartStatus, Phase, load
 from .supervisor import Supervisor
@@ -98,8 +99,10 @@ class Bringup:
             with _stop_signals(supervisor.kill) as stop, single_failure():
                 async with asyncio.TaskGroup() as group:
                     ready = group.create_task(self._announce(supervisor, narrator, ready_within), name="announce")
+                    rolling = group.create_task(self._rolling(supervisor, narrator), name="rolling")
                     await supervisor.run(stop)
                     ready.cancel()
+                    rolling.cancel()
         except CliError as failure:
             narrator.phase(Phase.FAILED)
             self._show_last_lines(failure)
@@ -116,6 +119,9 @@ class Bringup:
         self._terminal.say(f"all parts are healthy, {time.monotonic() - self._began:.1f} s after the start")
         for line in self._greeting():
             self._terminal.say(line)
+
+    async def _rolling(self, supervisor: Supervisor, narrator: Narrator) -> None:
+        await Rolling(self._data.restart, supervisor, narrator.restart).run()
 
     def _show_last_lines(self, failure: CliError) -> None:
         if isinstance(failure, PartFailedError):

@@ -49,6 +49,10 @@ class DataDir:
         return self.root / "mesh.lock"
 
     @property
+    def restart(self) -> Path:
+        return self.run / "restart.json"
+
+    @property
     def keys(self) -> Path:
         return self.root / "keys"
 

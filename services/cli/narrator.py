@@ -9,7 +9,7 @@ from typing import Protocol
 
 from .identity import ProcessId
 from .parts import Part
-from .state import MeshState, PartState, PartStatus, Phase, save
+from .state import MeshState, PartState, PartStatus, Phase, RestartStatus, save
 
 
 class Voice(Protocol):
@@ -46,6 +46,16 @@ class Narrator:
         before = self._status(part)
         self._set(part, PartState.BACKOFF, None, restarts=before.restarts + 1)
         self._voice.say(f"{part.name} {how}: starting it again in {restart_in:.1f} s (death {deaths} in a minute)")
+
+    def replaced(self, part: Part, process: ProcessId | None, after: float) -> None:
+        self._set(part, PartState.HEALTHY, process)
+        self._voice.say(f"{part.name} was replaced after {after:.1f} s{self._pid(part)}")
+
+    def restart(self, status: RestartStatus) -> None:
+        """An orderly restart has come to this."""
+        self._keep(replace(self.state, restart=status))
+        if status.failure:
+            self._voice.say(f"the restart ended early: {status.failure}")
 
     def stopped(self, part: Part, how: str) -> None:
         self._set(part, PartState.STOPPED, None)

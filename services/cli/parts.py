@@ -10,6 +10,8 @@ StopStep = tuple[signal.Signals, float]
 """A signal, and for how many seconds it is given time to work."""
 
 GRACEFULLY: tuple[StopStep, ...] = ((signal.SIGTERM, 15.0),)
+UNNOTICED: tuple[StopStep, ...] = ((signal.SIGUSR1, 20.0), *GRACEFULLY)
+"""For a process that others call, and that somebody has taken over from."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Part:
     run once. Parts stop by `layer`, the highest first; `stop` are the signals tried in turn before SIGKILL, and the
     first of them is also what the process gets when its supervisor vanishes. `account` is who it runs as, where that
     is somebody else. An exit code in `final_codes` says that starting it again is useless.
+
+    `twin` is the same part at other addresses, where two of it may run at once: a restart then starts the one before
+    the other ends, by `retire` and then the signals of `leave`. Without a twin nobody serves in between.
     """
 
     name: str
@@ -44,4 +49,7 @@ class Part:
     prepare: Callable[[], Awaitable[None]] = nothing
     stop: tuple[StopStep, ...] = GRACEFULLY
     account: Account | None = None
+    twin: Part | None = None
+    retire: Callable[[], Awaitable[None]] = nothing
+    leave: tuple[StopStep, ...] = GRACEFULLY
     final_codes: frozenset[int] = frozenset()

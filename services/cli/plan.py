@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from .config import Settings
@@ -19,7 +20,8 @@ from .embedded.redis import EmbeddedRedis
 from .errors import CliError
 from .keyring import jwt_secret
 from .layout import DataDir
-from .parts import Part
+from .parts import GRACEFULLY, UNNOTICED, Part
+from .retirement import drain_envoy
 
 SERVICES = ("threads", "billing", "sandbox", "tools", "agent", "gateway")
 """Those who sign what they say: each has a key."""
@@ -29,6 +31,9 @@ _ENVOY_LAYER = 5
 _BAD_CONFIGURATION = frozenset({2})
 _LOOPBACK = "127.0.0.1"
 _ENVOY_ADMIN = "envoy-admin"
+_TWIN = "-twin"
+_ALONE = "sandbox"
+"""Its commands are its children and its directory has one user: there can not be two."""
 _CHECKOUT = Path(__file__).parents[2]
 
 
@@ -73,9 +78,10 @@ class Plan:
         self._redis = None if settings.redis_url else EmbeddedRedis(data)
 
     def port_names(self) -> list[str]:
-        """Every process has a port for RPCs and one for its metrics."""
+        """Every process has a port for RPCs and one for its metrics, and others for its twin."""
         names = [process.name for process in self._processes]
-        return [*names, *map(_metrics, names), _ENVOY_ADMIN]
+        first = [*names, *map(_metrics, names), _ENVOY_ADMIN]
+        return [*first, *(name + _TWIN for name in first if not name.startswith(_ALONE))]
 
     def parts(self, ports: Mapping[str, int]) -> tuple[Part, ...]:
         """Storage that no URL was given for, the services, Envoy; `ports` by `port_names`."""
@@ -89,8 +95,12 @@ class Plan:
         return {**self._inherited, **self._storage(), **self._common(), **self._targets(ports)}
 
     def _service(self, process: Process, ports: Mapping[str, int], needs: frozenset[str]) -> Part:
-        listen = f"{_LOOPBACK}:{ports[process.name]}"
-        own = {"MESH_LISTEN": listen, "MESH_METRICS_PORT": str(ports[_metrics(process.name)])}
+        part = self._process(process, ports, needs, "")
+        return part if process.name == _ALONE else replace(part, twin=self._process(process, ports, needs, _TWIN))
+
+    def _process(self, process: Process, ports: Mapping[str, int], needs: frozenset[str], which: str) -> Part:
+        listen = f"{_LOOPBACK}:{ports[process.name + which]}"
+        own = {"MESH_LISTEN": listen, "MESH_METRICS_PORT": str(ports[_metrics(process.name) + which])}
         return Part(
             name=process.name,
             argv=(sys.executable, "-m", f"services.{process.module}", *process.arguments),
@@ -98,25 +108,38 @@ class Plan:
             probe=f"grpc://{listen}",
             needs=needs,
             layer=process.layer,
+            leave=UNNOTICED if process.target else GRACEFULLY,
             final_codes=_BAD_CONFIGURATION,
         )
 
     def _envoy(self, ports: Mapping[str, int], services: frozenset[str]) -> Part:
         """The gateway renders the configuration and becomes Envoy; its first look finds every service healthy."""
-        config = self._data.run / "envoy.json"
+        first = self._one_envoy(ports, services, "")
+        probe = f"http://{_LOOPBACK}:{ports[_ENVOY_ADMIN + _TWIN]}/ready"  # two share the public port
+        return replace(first, twin=replace(self._one_envoy(ports, services, _TWIN), probe=probe))
+
+    def _one_envoy(self, ports: Mapping[str, int], services: frozenset[str], which: str) -> Part:
+        config = self._data.run / f"envoy{which}.json"
+        admin = ports[_ENVOY_ADMIN + which]
         return Part(
             name="envoy",
             argv=(sys.executable, "-m", "services.gateway", "envoy", "--out", str(config)),
-            env=self.environment(ports) | {"MESH_ENVOY_ADMIN_PORT": str(ports[_ENVOY_ADMIN])},
+            env=self.environment(ports) | {"MESH_ENVOY_ADMIN_PORT": str(admin)},
             probe=f"{public_address(self._settings.mesh_http_port)}/v1/health",
+            retire=partial(drain_envoy, f"http://{_LOOPBACK}:{admin}"),
             needs=services,
             layer=_ENVOY_LAYER,
             final_codes=_BAD_CONFIGURATION,
         )
 
     def _targets(self, ports: Mapping[str, int]) -> dict[str, str]:
-        addressed = ((process.target, ports[process.name]) for process in self._processes if process.target)
-        return {f"MESH_{target.upper()}_URL": f"{_LOOPBACK}:{port}" for target, port in addressed}
+        return {
+            f"MESH_{process.target.upper()}_URL": ",".join(
+                f"{_LOOPBACK}:{ports[name]}" for name in (process.name, process.name + _TWIN) if name in ports
+            )
+            for process in self._processes
+            if process.target
+        }
 
     def _storage(self) -> dict[str, str]:
         told = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -51,8 +51,17 @@ class PartStatus:
 
 
 @dataclass(frozen=True)
+class RestartStatus:
+    """An orderly restart by its number: the parts that are left, the one at work first, and why it ended early."""
+
+    number: int = 0
+    left: tuple[str, ...] = ()
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class MeshState:
-    """The whole mesh: `supervisor` is the process of `mesh up`."""
+    """The whole mesh: `supervisor` is the process of `mesh up`, `restart` the last one that was asked for."""
 
     supervisor: ProcessId | None = None
     phase: Phase = Phase.STOPPED
@@ -60,6 +69,7 @@ class MeshState:
     since: float = 0.0
     ports: dict[str, int] = field(default_factory=dict)
     parts: dict[str, PartStatus] = field(default_factory=dict)
+    restart: RestartStatus = RestartStatus()
 
     def alive(self) -> bool:
         """Whether its supervisor still runs."""
@@ -80,6 +90,7 @@ def load(path: Path) -> MeshState:
             since=raw["since"],
             ports=raw["ports"],
             parts={name: _part(part) for name, part in raw["parts"].items()},
+            restart=_restart(**raw.get("restart", {})),
         )
     except (FileNotFoundError, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return MeshState()
@@ -106,6 +117,10 @@ def lock(path: Path) -> Iterator[bool]:
 
 def _process(raw: dict[str, int] | None) -> ProcessId | None:
     return None if raw is None else ProcessId(raw["pid"], raw["started"])
+
+
+def _restart(number: int = 0, left: Iterable[str] = (), failure: str = "") -> RestartStatus:
+    return RestartStatus(number, tuple(left), failure)
 
 
 def _part(raw: dict[str, object]) -> PartStatus:

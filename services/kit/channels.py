@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -29,6 +29,7 @@ from services.kit.errors import (
     Unavailable,
     from_rpc,
 )
+from services.kit.health import ACCEPTING
 from services.kit.logging import get_logger
 
 log = get_logger()
@@ -84,8 +85,9 @@ class Channels:
         `idempotent` names the RPCs (full method names) that gRPC may repeat while the neighbour is away. `forward`
         passes the caller's own bearer on; otherwise each call carries a service token for that target.
         """
-        options = _options(self._settings, idempotent)
-        channel = grpc.aio.insecure_channel(self._settings.target(target), options=options)
+        addresses = self._settings.target(target)
+        options = _options(self._settings, idempotent, has_choice=len(addresses) > 1)
+        channel = grpc.aio.insecure_channel(_dialled(addresses), options=options)
         self._stack.push_async_callback(channel.close, 0.5)
         passport = _Forwarded() if forward else _OwnToken(target, self._token_mint())
         self._open.setdefault(target, []).append(channel)
@@ -112,10 +114,15 @@ class Channels:
         return self._mint
 
 
-def _options(settings: MeshSettings, idempotent: Iterable[str]) -> list[tuple[str, Any]]:
+def _dialled(addresses: Sequence[str]) -> str:
+    return addresses[0] if len(addresses) == 1 else f"ipv4:{','.join(addresses)}"
+
+
+def _options(settings: MeshSettings, idempotent: Iterable[str], *, has_choice: bool) -> list[tuple[str, Any]]:
     limit = settings.mesh_max_message_bytes
+    config = _service_config(idempotent) | (_CHOICE if has_choice else {})
     return [
-        ("grpc.service_config", _service_config(idempotent)),
+        ("grpc.service_config", json.dumps(config)),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 5_000),
         ("grpc.initial_reconnect_backoff_ms", 100),
@@ -129,7 +136,14 @@ def _options(settings: MeshSettings, idempotent: Iterable[str]) -> list[tuple[st
     ]
 
 
-def _service_config(idempotent: Iterable[str]) -> str:
+_CHOICE: Final[dict[str, Any]] = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    # Of several, a call goes to one that has not said that it leaves: what reached it while it ends would be lost.
+    "healthCheckConfig": {"serviceName": ACCEPTING},
+}
+
+
+def _service_config(idempotent: Iterable[str]) -> dict[str, Any]:
     names = [dict(zip(("service", "method"), method.lstrip("/").split("/"), strict=True)) for method in idempotent]
     policy = {
         "maxAttempts": 4,
@@ -138,7 +152,7 @@ def _service_config(idempotent: Iterable[str]) -> str:
         "backoffMultiplier": 2,
         "retryableStatusCodes": ["UNAVAILABLE"],
     }
-    return json.dumps({"methodConfig": [{"name": names, "retryPolicy": policy}] if names else []})
+    return {"methodConfig": [{"name": names, "retryPolicy": policy}] if names else []}
 
 
 class _OwnToken:

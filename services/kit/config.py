@@ -114,8 +114,11 @@ class MeshSettings(BaseSettings):
     supabase_jwt_secret: SecretStr | None = None
     """Secret of HS256 user tokens. Unset: such tokens are refused."""
 
+    mesh_leave_s: float = 1.5
+    """Seconds after SIGUSR1 (somebody else stands ready) in which callers turn away, before this process drains."""
+
     mesh_agent_url: str | None = None
-    """host:port of the agent service."""
+    """host:port of the agent service; of this and all neighbours also several of IPv4, separated by commas."""
 
     mesh_threads_url: str | None = None
     """host:port of the threads service."""
@@ -174,12 +177,12 @@ class MeshSettings(BaseSettings):
         env_file = dotenv_settings.env_file if isinstance(dotenv_settings, DotEnvSettingsSource) else None
         return init_settings, _Environment(settings_cls), _DotEnv(settings_cls, env_file), file_secret_settings
 
-    def target(self, service: str) -> str:
-        """The host:port of a neighbour; ConfigError where none is configured."""
+    def target(self, service: str) -> tuple[str, ...]:
+        """Where a neighbour may listen, each host:port; ConfigError where none is configured."""
         url: str | None = getattr(self, f"mesh_{service}_url", None)
         if not url:
             raise ConfigError(f"MESH_{service.upper()}_URL is not set; {self.service} calls {service}: set host:port")
-        return url.removeprefix("http://").removeprefix("grpc://").rstrip("/")
+        return tuple(each.removeprefix("http://").removeprefix("grpc://").rstrip("/") for each in url.split(","))
 
 
 def _begins_with(url: SecretStr | None, *schemes: str) -> SecretStr | None:

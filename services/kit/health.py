@@ -13,6 +13,9 @@ from services.kit.logging import get_logger
 
 log = get_logger()
 
+ACCEPTING = "mesh.accepting"
+"""Serving until this process leaves, whatever it depends on: by this, callers with a choice choose."""
+
 _EVERY_S = 2.0
 _PATIENCE_S = 2.0
 
@@ -54,6 +57,7 @@ class Readiness:
         elif self._failing:
             log.info("health.serving")
         self._failing = failing
+        await self.servicer.set(ACCEPTING, health_pb2.HealthCheckResponse.SERVING)
         serving = health_pb2.HealthCheckResponse.ServingStatus
         for service in self._services:
             await self.servicer.set(service, serving.NOT_SERVING if failing else serving.SERVING)

@@ -1,6 +1,9 @@
 """From `python -m services.<name>` to a clean end: what every service's `__main__.py` calls.
 
 One `AsyncExitStack` holds everything: pools first in, server last in, so the server leaves first.
+
+SIGTERM asks for the end. SIGUSR1 asks for it where another process stands ready to take over: callers are then given
+time to turn to that one before anything is drained, because gRPC drops what reaches a server that is ending.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import NoReturn, TypeVar
 
 import uvloop
@@ -31,7 +34,7 @@ _AWAY, _MISCONFIGURED, _FORCED = 1, 2, 130
 
 
 def run(settings_cls: type[SettingsT], build: Build[SettingsT], argv: Sequence[str] | None = None) -> NoReturn:
-    """Runs the service until SIGTERM or SIGINT, or with `--check-config` prints its configuration.
+    """Runs the service until SIGTERM, SIGINT or SIGUSR1, or with `--check-config` prints its configuration.
 
     Exits 0 after a clean end, 1 where something needed was away at start, 2 for a configuration that cannot be used.
     """
@@ -60,7 +63,10 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
             server = await build(settings, stack)
             await stack.enter_async_context(server)
             _settle_memory()
-            await ending.wait()
+            if await ending.is_replaced():
+                log.info("service.leaving")
+                await server.leave()
+                await ending.asked_within(settings.mesh_leave_s)
             log.info("service.draining")
             await server.drain()
     except asyncio.CancelledError:
@@ -78,29 +84,37 @@ def _settle_memory() -> None:
 
 
 class _Ending:
-    """The first signal asks for a clean end, the second forces one."""
+    """The first signal asks for a clean end, the second forces one. SIGUSR1 asks for one that nobody notices."""
 
     def __init__(self) -> None:
-        self._signalled = asyncio.Event()
+        self._signalled, self._called = asyncio.Event(), asyncio.Event()
         self._main = asyncio.current_task()
         self._starting = True
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        loop.add_signal_handler(signal.SIGUSR1, self._called.set)
 
     @property
     def asked(self) -> bool:
         return self._signalled.is_set()
 
-    async def wait(self) -> None:
-        """Until the first signal; from here on it no longer cancels."""
+    async def is_replaced(self) -> bool:
+        """Waits for the first signal, which no longer cancels; whether somebody else stands ready."""
         self._starting = False
-        await self._signalled.wait()
+        await self._called.wait()
+        return not self.asked
+
+    async def asked_within(self, seconds: float) -> None:
+        """So long, unless the end is asked for sooner."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._signalled.wait(), seconds)
 
     def _on_signal(self) -> None:
         if self.asked:
             log.warning("service.forced")
             os._exit(_FORCED)
         self._signalled.set()
+        self._called.set()
         if self._starting and self._main is not None:
             self._main.cancel()

@@ -112,9 +112,13 @@ class Server(grpc.aio.Server):
         for hook in self._ready_hooks:
             hook()
 
+    async def leave(self) -> None:
+        """Not ready from now on: who has another address turns to it. All that still comes is served."""
+        await self._readiness.leave()
+
     async def drain(self) -> None:
         """Not ready; then the hooks; then RPCs under way get the grace of the settings."""
-        await self._readiness.leave()
+        await self.leave()
         for hook in self._drain_hooks:
             await hook()
         await self.stop(self._settings.mesh_drain_s)

@@ -11,6 +11,7 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 Mode = Literal["pass", "cut", "stall", "half", "slow"]
@@ -30,30 +31,32 @@ class Address:
 
 
 class Wire:
-    """Listens on a port of its own; `client` and `server` name the parts."""
+    """Listens on a port of its own for each address that the server may have; `client` and `server` name the parts."""
 
-    def __init__(self, client: str, server: str, upstream: Address) -> None:
+    def __init__(self, client: str, server: str, *upstreams: Address) -> None:
         self.client = client
         self.server = server
-        self.port = 0
-        self._upstream = upstream
+        self.ports: list[int] = []
+        self._upstreams = upstreams
         self._mode: Mode = "pass"
         self._flows = asyncio.Event()
         self._flows.set()
         self._connections: set[asyncio.Task[None]] = set()
         self._sockets: set[asyncio.StreamWriter] = set()
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
 
     async def open(self) -> Wire:
         """Begins to listen."""
-        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        for upstream in self._upstreams:
+            listener = await asyncio.start_server(partial(self._accept, upstream), "127.0.0.1", 0)
+            self._listeners.append(listener)
+            self.ports.append(listener.sockets[0].getsockname()[1])
         return self
 
     async def close(self) -> None:
         """Ends every connection."""
-        assert self._listener is not None
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         self._reset()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
@@ -80,7 +83,7 @@ class Wire:
                     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, upstream: Address, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
@@ -90,26 +93,21 @@ class Wire:
                 self._reset()
                 return
             with suppress(OSError):
-                await self._carry(reader, writer)
+                await self._carry(upstream, reader, writer)
         finally:
             self._connections.discard(task)
             self._sockets.discard(writer)
             writer.close()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(self, upstream: Address, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flows.wait()
-        there, back = await self._connect()
+        there, back = await _connect(upstream)
         self._sockets.add(back)
         try:
             await asyncio.gather(self._pump(reader, back, "client"), self._pump(there, writer, "server"))
         finally:
             self._sockets.discard(back)
             back.close()
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._upstream.path:
-            return await asyncio.open_unix_connection(self._upstream.path)
-        return await asyncio.open_connection(self._upstream.host, self._upstream.port)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, speaker: str) -> None:
         """Carries one direction to its end; the other side hears of the end as well."""
@@ -127,3 +125,9 @@ class Wire:
                 sink.write_eof()
         except OSError:
             sink.transport.abort()
+
+
+async def _connect(upstream: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if upstream.path:
+        return await asyncio.open_unix_connection(upstream.path)
+    return await asyncio.open_connection(upstream.host, upstream.port)

@@ -191,12 +191,17 @@ class Director:
         return bool(held)
 
     async def restart(self, part: str) -> bool:
-        """SIGTERM, as a rollout does it; well again when this returns."""
+        """SIGTERM, out of the blue; well again when this returns."""
         if not self.stage.kill(part, signal.SIGTERM):
             return False
         while part in self.stage.watcher.well:
             await asyncio.sleep(0.02)
         await self.stage.healthy([part])
+        return True
+
+    async def replace(self, part: str) -> bool:
+        """An orderly restart, as `mesh restart` does it."""
+        await self.stage.supervisor.restart(part)
         return True
 
 
@@ -241,7 +246,7 @@ def on_wires(stage: Stage) -> Iterator[Fault]:
 
 
 def on_parts(stage: Stage) -> Iterator[Fault]:
-    """Each process is killed, paused, and restarted as a rollout does."""
+    """Each process is killed, paused, and told to end."""
     for part in stage.services:
         yield Fault("process killed", part, lambda d, p=part: d.kill(p))  # type: ignore[misc]
         yield Fault("process paused past the lease", part, lambda d, p=part: d.pause(p, _ZOMBIE_S))  # type: ignore[misc]
@@ -253,7 +258,7 @@ def on_parts(stage: Stage) -> Iterator[Fault]:
 def rolling(stage: Stage) -> Iterator[Fault]:
     """Every process is restarted, one by one."""
     for part in stage.services:
-        yield Fault("rolling restart", part, lambda d, p=part: d.restart(p), heavy=True)  # type: ignore[misc]
+        yield Fault("rolling restart", part, lambda d, p=part: d.replace(p), heavy=True)  # type: ignore[misc]
 
 
 def on_storage() -> Iterator[Fault]:

@@ -79,6 +79,11 @@ class Watcher:
         self.pids.pop(part.name, None)
         self.deaths.append((part.name, how))
 
+    def replaced(self, part: Part, process: ProcessId | None, after: float) -> None:
+        if process is not None:
+            self.pids[part.name] = process.pid
+            self.part_of[process.pid] = part.name
+
     def stopped(self, part: Part, how: str) -> None:
         self.pids.pop(part.name, None)
 
@@ -93,9 +98,28 @@ class Stage:
         self.model = model
         self.parts = {part.name: part for part in parts}
         self.watcher = Watcher()
+        self.supervisor = self._supervised()
         self.orders = OrderBook(data.root / "chaos")
         self.database_url = f"postgresql://postgres@/postgres?host={data.socket_dir('pg')}"
         self.redis_url = f"unix://{data.socket_dir('redis') / 'redis.sock'}"
+
+    def _supervised(self) -> Supervisor:
+        return Supervisor(
+            tuple(self.parts.values()),
+            spawn=self._start,
+            probe=probes.healthy,
+            time=MonotonicTime(),
+            watcher=self.watcher,
+            policy=_ALWAYS_AGAIN,
+            health_timeout=_HEALTHY_WITHIN_S,
+        )
+
+    async def _start(self, part: Part) -> PartProcess:
+        def say(said: bytes) -> None:
+            with open(self.data.log_of(part.name), "ab") as file:
+                file.write(said)
+
+        return await spawn(part, say)
 
     @property
     def workers(self) -> list[str]:
@@ -188,25 +212,7 @@ async def staged(workers: int = 3) -> AsyncIterator[Stage]:
 @asynccontextmanager
 async def _running(stage: Stage) -> AsyncIterator[None]:
     until = asyncio.Event()
-    logs: dict[str, Path] = {name: stage.data.log_of(name) for name in stage.parts}
-
-    async def start(part: Part) -> PartProcess:
-        def say(said: bytes) -> None:
-            with open(logs[part.name], "ab") as file:
-                file.write(said)
-
-        return await spawn(part, say)
-
-    supervisor = Supervisor(
-        tuple(stage.parts.values()),
-        spawn=start,
-        probe=probes.healthy,
-        time=MonotonicTime(),
-        watcher=stage.watcher,
-        policy=_ALWAYS_AGAIN,
-        health_timeout=_HEALTHY_WITHIN_S,
-    )
-    running = asyncio.create_task(supervisor.run(until), name="mesh")
+    running = asyncio.create_task(stage.supervisor.run(until), name="mesh")
     try:
         await stage.healthy()
         await audit.install(stage.database_url)
@@ -218,7 +224,7 @@ async def _running(stage: Stage) -> AsyncIterator[None]:
         try:
             await asyncio.wait_for(running, 60)
         except TimeoutError:
-            supervisor.kill()
+            stage.supervisor.kill()
             raise
 
 

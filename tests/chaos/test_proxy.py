@@ -25,7 +25,7 @@ async def ends() -> AsyncIterator[Ends]:
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     wire = await Wire("a", "b", Address("127.0.0.1", server.sockets[0].getsockname()[1])).open()
-    reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", wire.ports[0])
     yield wire, reader, writer, heard
     writer.close()
     await wire.close()
@@ -47,7 +47,7 @@ async def test_a_cut_wire_resets_what_is_open_and_refuses_what_is_new(ends: Ends
     ends[0].set("cut")
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await said(ends, b"more")
-    reader, _ = await asyncio.open_connection("127.0.0.1", ends[0].port)
+    reader, _ = await asyncio.open_connection("127.0.0.1", ends[0].ports[0])
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await reader.readexactly(1)
 

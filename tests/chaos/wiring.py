@@ -25,11 +25,11 @@ _STREAMING: Final = ("agent-worker", "agent-api")
 
 
 class Line(NamedTuple):
-    """One address in a part's environment; `url` has the proxy's {port}."""
+    """What a part's environment says of a server; `url` has the proxy's {port}, once for each address."""
 
     variable: str
     server: str
-    upstream: Address
+    upstreams: tuple[Address, ...]
     url: str
 
 
@@ -41,29 +41,36 @@ def lines(part: Part) -> Iterator[Line]:
     kind = part.name.rstrip("-0123456789")
     for neighbour in _NEIGHBOURS.get(kind, ()):
         variable = f"MESH_{neighbour.upper()}_URL"
-        host, _, port = part.env[variable].rpartition(":")
-        yield Line(variable, neighbour, Address(host, int(port)), "127.0.0.1:{port}")
+        sockets = (each.rpartition(":") for each in part.env[variable].split(","))
+        yield Line(
+            variable, neighbour, tuple(Address(host, int(port)) for host, _, port in sockets), "127.0.0.1:{port}"
+        )
     if kind in _STORED:
         folder = parse_qs(urlsplit(part.env["DATABASE_URL"]).query)["host"][0]
         upstream = Address(path=f"{folder}/.s.PGSQL.5432")
         url = "postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable"
-        yield Line("DATABASE_URL", "postgres", upstream, url)
+        yield Line("DATABASE_URL", "postgres", (upstream,), url)
     if kind in _STREAMING:
         upstream = Address(path=part.env["REDIS_URL"].removeprefix("unix://"))
-        yield Line("REDIS_URL", "redis", upstream, "redis://127.0.0.1:{port}/0")
+        yield Line("REDIS_URL", "redis", (upstream,), "redis://127.0.0.1:{port}/0")
     if kind == "agent-worker":
         model = urlsplit(part.env["OPENAI_API_BASE"])
         url = f"http://127.0.0.1:{{port}}{model.path}"
-        yield Line("OPENAI_API_BASE", "model", Address(str(model.hostname), int(model.port or 80)), url)
+        yield Line("OPENAI_API_BASE", "model", (Address(str(model.hostname), int(model.port or 80)),), url)
 
 
 async def rewired(part: Part, folder: str, wires: Wires) -> Part:
-    """The part with fault points, and a proxy in each of its wires."""
-    told: Mapping[str, str] = part.env
+    """The part with fault points, and a proxy in each of its wires, which are its twin's as well."""
+    told: dict[str, str] = {}
     for line in lines(part):
-        wire = wires[part.name, line.server] = await Wire(part.name, line.server, line.upstream).open()
-        told = {**told, line.variable: line.url.format(port=wire.port)}
+        wire = wires[part.name, line.server] = await Wire(part.name, line.server, *line.upstreams).open()
+        told[line.variable] = ",".join(line.url.format(port=port) for port in wire.ports)
+    return _bent(part, folder, told)
+
+
+def _bent(part: Part, folder: str, told: Mapping[str, str]) -> Part:
     argv, service = part.argv, part.argv[2].removeprefix("services.") if len(part.argv) > 2 else ""
     if service in ("agent", "threads", "billing", "tools"):
         argv = (argv[0], "-m", "tests.chaos.process", folder, service, *argv[3:])
-    return replace(part, argv=argv, env=told)
+    twin = None if part.twin is None else _bent(part.twin, folder, told)
+    return replace(part, argv=argv, env={**part.env, **told}, twin=twin)

@@ -37,8 +37,11 @@ _START_S = 60.0
 class RunningMesh:
     """One mesh. `log` is what `mesh up` said so far."""
 
-    def __init__(self, data: DataDir, port: int, process: subprocess.Popen[bytes], said: Path) -> None:
+    def __init__(
+        self, data: DataDir, port: int, process: subprocess.Popen[bytes], said: Path, environment: Mapping[str, str]
+    ) -> None:
         self.data = data
+        self.environment = environment
         self.port = port
         self._process = process
         self._said = said
@@ -119,15 +122,16 @@ def running_mesh(**variables: str) -> Iterator[RunningMesh]:
     data, port = DataDir(place / "data"), any_free_port()
     said = place / "said.log"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
+    environment = kept | _variables(data, port, variables)
     with said.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "services.cli", "up"],
             cwd=CHECKOUT,
-            env=kept | _variables(data, port, variables),
+            env=environment,
             stdout=out,
             stderr=subprocess.STDOUT,
         )
-    mesh = RunningMesh(data, port, process, said)
+    mesh = RunningMesh(data, port, process, said, environment)
     try:
         mesh.wait_healthy()
         yield mesh

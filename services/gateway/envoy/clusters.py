@@ -20,8 +20,8 @@ def empty_cluster() -> Json:
 
 
 def service_cluster(name: str, settings: Settings) -> Json:
-    """One of our services, by the address in MESH_<NAME>_URL."""
-    host, _, port = settings.target(name).rpartition(":")
+    """One of our services, by the addresses in MESH_<NAME>_URL."""
+    addresses = [_socket(target) for target in settings.target(name)]
     limits = {
         "max_connections": 1024,
         "max_pending_requests": settings.mesh_max_upstream_requests,
@@ -29,7 +29,7 @@ def service_cluster(name: str, settings: Settings) -> Json:
         "max_retries": 16,
     }
     return {
-        **_cluster(name, host.strip("[]"), int(port)),
+        **_cluster(name, addresses),
         "connect_timeout": seconds(1),
         "typed_extension_protocol_options": _http2(settings),
         "health_checks": [_health_check()],
@@ -46,7 +46,7 @@ def service_cluster(name: str, settings: Settings) -> Json:
 def jwks_cluster(base: str, authorities: str) -> Json:
     """Where the identity provider publishes its keys; `authorities` is a file of trusted certificates."""
     host, port, tls = jwks_endpoint(base)
-    cluster = {**_cluster(JWKS_CLUSTER, host, port), "connect_timeout": seconds(5)}
+    cluster = {**_cluster(JWKS_CLUSTER, [(host, port)]), "connect_timeout": seconds(5)}
     if tls:
         trusted = {
             "trusted_ca": {"filename": authorities},
@@ -57,16 +57,23 @@ def jwks_cluster(base: str, authorities: str) -> Json:
     return cluster
 
 
-def _cluster(name: str, host: str, port: int) -> Json:
-    address = {"socket_address": {"address": host, "port_value": port}}
+def _socket(target: str) -> tuple[str, int]:
+    host, _, port = target.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _cluster(name: str, sockets: list[tuple[str, int]]) -> Json:
+    endpoints = [
+        {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}} for host, port in sockets
+    ]
     return {
         "name": name,
-        "type": "STATIC" if _is_address(host) else "STRICT_DNS",
+        "type": "STATIC" if all(_is_address(host) for host, _ in sockets) else "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "lb_policy": "LEAST_REQUEST",
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            "endpoints": [{"lb_endpoints": endpoints}],
         },
     }
 

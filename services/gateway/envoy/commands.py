@@ -18,7 +18,7 @@ from services.gateway.envoy.typed import Json
 from services.kit.config import ConfigError, load_settings
 
 _MISCONFIGURED = 2
-_DRAIN_S = 10
+_DRAIN_S = 2
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -71,7 +71,8 @@ def test_neighbours_are_told_where_each_service_listens(tmp_path: Path) -> None:
     parts = planned(tmp_path, settings())
 
     for name, target in (("threads", "THREADS"), ("agent-api", "AGENT"), ("edge", "EDGE"), ("sandbox", "SANDBOX")):
-        assert parts["tools"].env[f"MESH_{target}_URL"] == parts[name].env["MESH_LISTEN"]
+        both = [one.env["MESH_LISTEN"] for one in (parts[name], parts[name].twin) if one]
+        assert parts["tools"].env[f"MESH_{target}_URL"] == ",".join(both)
     listens = [part.env["MESH_LISTEN"] for part in parts.values() if "MESH_LISTEN" in part.env]
     assert len(set(listens)) == len(listens) == 7
 

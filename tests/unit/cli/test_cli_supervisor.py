@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from services.cli.errors import CliError, PartFailedError
 from services.cli.identity import ProcessId
-from services.cli.parts import Part, StopStep
+from services.cli.parts import UNNOTICED, Part, StopStep
 from services.cli.process import Exit
 from services.cli.restart import RestartPolicy
 from services.cli.supervisor import Supervisor
@@ -47,6 +48,7 @@ class FakeProcess:
 
     async def stop(self, steps: tuple[StopStep, ...]) -> Exit:
         self._world.said.append(f"stop {self.part.name}")
+        self._world.stops.append((self.part.probe, steps))
         self.end(0)
         return await self.wait()
 
@@ -64,6 +66,7 @@ class World:
     def __init__(self) -> None:
         self.processes: list[FakeProcess] = []
         self.said: list[str] = []
+        self.stops: list[tuple[str, tuple[StopStep, ...]]] = []
         self.healthy_parts: set[str] = set()
         self.on_spawn: Callable[[FakeProcess], None] = lambda process: None
         self._changed = asyncio.Event()
@@ -97,6 +100,9 @@ class World:
 
     def died(self, part: Part, how: str, restart_in: float, deaths: int) -> None:
         self._say(f"died {part.name} {how} again in {restart_in}")
+
+    def replaced(self, part: Part, process: ProcessId | None, after: float) -> None:
+        self._say(f"replaced by {part.probe}")
 
     def stopped(self, part: Part, how: str) -> None: ...
 
@@ -222,3 +228,86 @@ async def test_a_preparation_that_fails_ends_the_mesh() -> None:
     with pytest.raises(CliError, match="no room"):
         await mesh.ends()
     assert world.processes == []
+
+
+def twins() -> Part:
+    """A part that may run twice."""
+    return replace(part("service"), twin=replace(part("service"), probe="twin"), leave=UNNOTICED)
+
+
+async def test_a_part_with_a_twin_ends_only_when_the_twin_is_healthy() -> None:
+    world = World()
+    world.healthy_parts = {"service", "twin"}
+    mesh = Running(world, twins())
+    await world.until("healthy service")
+
+    await mesh.supervisor.restart("service")
+
+    assert world.said == ["start service", "healthy service", "start service", "replaced by twin", "stop service"]
+    assert world.stops == [("service", UNNOTICED)]
+    mesh.stop.set()
+    await mesh.ends()
+    assert [probe for probe, _ in world.stops] == ["service", "twin"]
+
+
+async def test_the_next_restart_goes_back_to_the_first_addresses_and_a_death_stays_at_those_of_now() -> None:
+    world = World()
+    world.healthy_parts = {"service", "twin"}
+    mesh = Running(world, twins())
+    await world.until("healthy service")
+
+    await mesh.supervisor.restart("service")
+    world.last("service").end(-signal.SIGKILL)
+    await world.until("healthy service", times=2)
+    assert world.last("service").part.probe == "twin"
+    await mesh.supervisor.restart("service")
+
+    assert world.last("service").part.probe == "service"
+    mesh.stop.set()
+    await mesh.ends()
+
+
+async def test_where_the_twin_dies_at_its_start_the_old_one_goes_on() -> None:
+    world = World()
+    world.healthy_parts = {"service"}
+    mesh = Running(world, twins())
+    await world.until("healthy service")
+    world.on_spawn = lambda process: process.end(1)
+
+    with pytest.raises(CliError, match="the old one goes on"):
+        await mesh.supervisor.restart("service")
+
+    assert not world.stops
+    mesh.stop.set()
+    await mesh.ends()
+    assert [probe for probe, _ in world.stops] == ["service"]
+
+
+async def test_a_part_without_a_twin_is_ended_and_started_again_at_once() -> None:
+    world = World()
+    world.healthy_parts = {"service"}
+    mesh = Running(world, part("service"))
+    await world.until("healthy service")
+
+    await mesh.supervisor.restart("service")
+
+    assert world.said == ["start service", "healthy service", "stop service", "start service", "healthy service"]
+    mesh.stop.set()
+    await mesh.ends()
+
+
+async def test_a_mesh_that_is_stopped_during_a_restart_leaves_neither_process() -> None:
+    world = World()
+    world.healthy_parts = {"service"}
+    mesh = Running(world, twins())
+    await world.until("healthy service")
+    restart = asyncio.ensure_future(mesh.supervisor.restart("service"))
+    await world.until("start service", times=2)
+
+    restart.cancel()
+    await asyncio.wait([restart])
+    mesh.stop.set()
+    await mesh.ends()
+
+    for process in world.processes:
+        await asyncio.wait_for(process.wait(), 1)

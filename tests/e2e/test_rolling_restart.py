@@ -1,0 +1,120 @@
+"""I24: every process is restarted, one after the other, under load: no client's call fails, no effect happens twice."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from services.cli.state import load
+from tests.support.mesh import CHECKOUT, RunningMesh, running_mesh
+from tests.support.viewer import Viewer, is_terminal, messages_of, start_run
+
+pytestmark = [pytest.mark.xdist_group("rolling"), pytest.mark.timeout(180)]
+
+_SCRIPT = "[[delay 10ms]] [[tokens 60]] [[step]] [[wait 300ms]] [[tokens 20]]"
+
+
+@pytest.fixture(scope="module")
+def mesh(model_server: str) -> Iterator[RunningMesh]:
+    """As by default, with one worker."""
+    with running_mesh(OPENAI_API_BASE=model_server, MESH_LEAVE_S="1.5", MESH_DRAIN_S="3") as running:
+        yield running
+
+
+@dataclass
+class Load:
+    """What people do all the time, and what was answered otherwise than they had to expect."""
+
+    client: httpx.AsyncClient
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    calls: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+    viewers: list[tuple[dict[str, str], Viewer]] = field(default_factory=list)
+
+    async def read(self, thread_id: str) -> None:
+        """Reads of every service that has any."""
+        while not self.over.is_set():
+            for path in ("/threads", f"/threads/{thread_id}", "/billing/account-state", "/billing/credit-usage"):
+                await self._ask("GET", path)
+            await asyncio.sleep(0.02)
+
+    async def write(self, thread_id: str) -> None:
+        """A message is a write that nobody may repeat."""
+        while not self.over.is_set():
+            await self._ask("POST", f"/threads/{thread_id}/messages/add", json={"content": "hello", "type": "user"})
+            await asyncio.sleep(0.05)
+
+    async def run(self) -> None:
+        """Starts runs and watches each to its end."""
+        while not self.over.is_set():
+            self.calls["start"] += 1
+            try:
+                run = await start_run(self.client, _SCRIPT, model="openai/anything")
+            except (AssertionError, httpx.TransportError) as failed:
+                self.failed.append(f"start: {failed!r}")
+                continue
+            viewer = Viewer(self.client, run["agent_run_id"])
+            self.viewers.append((run, viewer))
+            await viewer.watch()
+
+    async def _ask(self, verb: str, path: str, **body: object) -> None:
+        self.calls[f"{verb} {path.split('/')[1]}"] += 1
+        try:
+            answer = await self.client.request(verb, path, **body)  # type: ignore[arg-type]
+        except httpx.TransportError as failed:
+            self.failed.append(f"{verb} {path}: {failed!r}")
+        else:
+            if not answer.is_success:
+                self.failed.append(f"{verb} {path}: {answer.status_code} {answer.text}")
+
+
+async def restart(mesh: RunningMesh, *parts: str) -> None:
+    """`mesh restart`."""
+    command = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.cli",
+        "restart",
+        *parts,
+        cwd=CHECKOUT,
+        env=mesh.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    said, _ = await command.communicate()
+    assert command.returncode == 0, said.decode()
+
+
+def pids(mesh: RunningMesh) -> dict[str, int]:
+    """Of all parts that run."""
+    return {name: part.process.pid for name, part in load(mesh.data.state).parts.items() if part.process}
+
+
+async def test_every_process_is_restarted_under_load_and_nobody_notices(mesh: RunningMesh, user_id: str) -> None:
+    before = pids(mesh)
+    async with mesh.client(user_id) as client:
+        first = await start_run(client, _SCRIPT, model="openai/anything")
+        load_ = Load(client)
+        async with asyncio.TaskGroup() as people:
+            for _ in range(3):
+                people.create_task(load_.run())
+            for _ in range(2):
+                people.create_task(load_.read(first["thread_id"]))
+                people.create_task(load_.write(first["thread_id"]))
+            await restart(mesh)
+            load_.over.set()
+        assert not load_.failed, Counter(load_.failed)
+        after = pids(mesh)
+        assert {name for name in before if before[name] == after[name]} == {"postgres", "redis"}
+        for run, viewer in load_.viewers:
+            assert sum(is_terminal(frame) for frame in viewer.frames) == 1
+            assert viewer.frames[-1]["status"] == "completed", viewer.frames[-1]
+            types = [row["type"] for row in await messages_of(client, run["thread_id"])]
+            assert types == ["user", "assistant", "assistant"], types
