@@ -36,7 +36,7 @@ class Settings(MeshSettings):
     mesh_envoy_admin_port: Port = 9901
     """Port of Envoy's admin interface, on loopback alone."""
 
-    mesh_envoy_concurrency: Positive = max(1, min((os.cpu_count() or 1) // 2, 8))
+    mesh_envoy_concurrency: Positive = Field(default_factory=lambda: max(1, min((os.cpu_count() or 1) // 2, 8)))
     """Envoy's worker threads, by default one for two cores: the services need the others."""
 
     mesh_ca_file: Path = Path(certifi.where())
