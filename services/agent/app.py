@@ -322,6 +322,7 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
         adopt if inline else None,
     )
     watch = WatchRun(see, Reader(PostgresEvents(shared.database), Hub(shared.wire, shared.tasks)))
+    server.on_drain(watch.leave)
     add_AgentRunsServicer_to_server(  # WatchRun forwards what Redis holds, unparsed
         AgentRunsServicer(start, stop, see, runs, watch),
         AnsweringBytes(server, "WatchRun"),  # type: ignore[arg-type]

@@ -37,7 +37,8 @@ class Part:
     is somebody else. An exit code in `final_codes` says that starting it again is useless.
 
     `twin` is the same part at other addresses, where two of it may run at once: a restart then starts the one before
-    the other ends, by `retire` and then the signals of `leave`. Without a twin nobody serves in between.
+    the other ends, by `retire` and then the signals of `leave`. For `overlap` seconds both serve, so that callers find
+    the new one. Without a twin nobody serves in between.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Part:
     stop: tuple[StopStep, ...] = GRACEFULLY
     account: Account | None = None
     twin: Part | None = None
+    overlap: float = 0.0
     retire: Callable[[], Awaitable[None]] = nothing
     leave: tuple[StopStep, ...] = GRACEFULLY
     final_codes: frozenset[int] = frozenset()

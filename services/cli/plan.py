@@ -34,6 +34,7 @@ _ENVOY_ADMIN = "envoy-admin"
 _TWIN = "-twin"
 _ALONE = "sandbox"
 """Its commands are its children and its directory has one user: there can not be two."""
+_OVERLAP = 2.0  # callers dial an address that was refused every second
 _CHECKOUT = Path(__file__).parents[2]
 
 
@@ -108,6 +109,7 @@ class Plan:
             probe=f"grpc://{listen}",
             needs=needs,
             layer=process.layer,
+            overlap=_OVERLAP if process.target else 0.0,
             leave=UNNOTICED if process.target else GRACEFULLY,
             final_codes=_BAD_CONFIGURATION,
         )

@@ -72,8 +72,6 @@ Probe = Callable[[str], Awaitable[bool]]
 
 _FIRST_PROBE_PAUSE = 0.03
 _LONGEST_PROBE_PAUSE = 0.5
-_OVERLAP = 2.0
-"""Both serve for so long: callers dial an address that was refused every second."""
 
 
 class Supervisor:
@@ -205,7 +203,7 @@ class Supervisor:
         try:
             if not await self._comes_up(other, new, began):
                 raise CliError(f"the new {part.name} does not become healthy; the old one goes on")
-            await self._time.sleep(_OVERLAP)
+            await self._time.sleep(part.overlap)
             if self._running.get(part.name) is not old:
                 raise CliError(f"{part.name} died while it was restarted")
             self._running[part.name], self._now[part.name], self._other[part.name] = new, other, part

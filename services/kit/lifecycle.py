@@ -64,8 +64,8 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
             await stack.enter_async_context(server)
             _settle_memory()
             if await ending.is_replaced():
-                log.info("service.leaving")
                 await server.leave()
+                log.info("service.leaving")
                 await ending.asked_within(settings.mesh_leave_s)
             log.info("service.draining")
             await server.drain()

@@ -33,13 +33,13 @@ async def campaign(arguments: argparse.Namespace) -> list[Round]:
 
 
 def chapters(stage: Stage, arguments: argparse.Namespace) -> list[list[Fault]]:
-    """What each round injects; the last one is the rolling restart."""
+    """What each round injects; the first one is the rolling restart, of a mesh to which nothing happened yet."""
     faults = schedule(stage, random.Random(arguments.seed), arguments.faults, quick=arguments.quick)
-    last = list(rolling(stage))
+    first = list(rolling(stage))
     if arguments.only:
-        faults, last = [fault for fault in faults if arguments.only in f"{fault.kind}: {fault.where}"], []
+        faults, first = [fault for fault in faults if arguments.only in f"{fault.kind}: {fault.where}"], []
     rounds = [faults[start : start + PER_ROUND] for start in range(0, len(faults), PER_ROUND)]
-    return [*rounds, last] if last else rounds
+    return [first, *rounds] if first else rounds
 
 
 def main() -> None:

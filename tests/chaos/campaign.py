@@ -18,7 +18,7 @@ import redis.asyncio as redis
 
 from tests.chaos.checker import Checker, Figures, Violation
 from tests.chaos.clients import History, Person
-from tests.chaos.scenario import Director, Fault, Log
+from tests.chaos.scenario import ROLLING, Director, Fault, Log
 from tests.chaos.stage import Stage
 from tests.integration.billing.invariants import CHECKS, DRIFT
 
@@ -99,6 +99,8 @@ async def play(stage: Stage, seed: str, number: int, faults: Iterable[Fault], lo
     await _settled(stage, company.histories)
     figures = await check(stage, company.histories, director.log)
     figures.violations += late
+    if set(director.log.injected) == {ROLLING}:
+        figures.violations += [Violation("I24", "", f"{count} x {what}") for what, count in figures.refusals.items()]
     stage.model.log.reset()
     return Round(number, figures, director.log, time.monotonic() - began, company.histories)
 

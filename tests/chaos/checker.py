@@ -109,7 +109,7 @@ class Checker:
         views = [view for history in self._histories for view in history.views]
         self.figures = Figures(
             runs=len(self._runs),
-            refusals=sum((history.refusals for history in self._histories), Counter()),
+            refusals=sum((history.all_refusals for history in self._histories), Counter()),
             hangups=sum(view.cuts for view in views),
         )
 

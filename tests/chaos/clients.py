@@ -39,6 +39,11 @@ class History:
     broken: list[tuple[str, str]] = field(default_factory=list)
 
     @property
+    def all_refusals(self) -> Counter[str]:
+        """Those of streams as well."""
+        return sum((view.refusals for view in self.views), self.refusals)
+
+    @property
     def promises(self) -> int:
         """Acknowledged writes: the start, the stop, each stored frame that was shown."""
         stored = (frame for view in self.views for frame in view.durable if frame["type"] != "message_reset")

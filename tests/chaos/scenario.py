@@ -25,6 +25,7 @@ from tests.chaos.stage import LEASE_S, Stage
 
 _REACHED_WITHIN_S: Final = 15.0
 _ZOMBIE_S: Final = 2.5 * LEASE_S
+ROLLING: Final = "rolling restart"
 NOT_RUN: Final = {
     "clock moved by an hour": "needs libfaketime",
     "disk of Postgres full": "needs a volume that can be mounted",
@@ -258,7 +259,7 @@ def on_parts(stage: Stage) -> Iterator[Fault]:
 def rolling(stage: Stage) -> Iterator[Fault]:
     """Every process is restarted, one by one."""
     for part in stage.services:
-        yield Fault("rolling restart", part, lambda d, p=part: d.replace(p), heavy=True)  # type: ignore[misc]
+        yield Fault(ROLLING, part, lambda d, p=part: d.replace(p), heavy=True)  # type: ignore[misc]
 
 
 def on_storage() -> Iterator[Fault]:

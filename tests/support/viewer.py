@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -80,6 +80,9 @@ class Viewer:
     habit: Habit = field(default_factory=Steady)
     pings: int = 0
     cuts: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Connections that got no stream: by their status, or by what went wrong before there was one."""
+    _answered: bool = False
 
     def __post_init__(self) -> None:
         self.story = Story(self.run_id)
@@ -100,10 +103,14 @@ class Viewer:
         """Reads to the terminal frame, or to the first that is meant; a cut in between is resumed from."""
         while not self.ended:
             before = len(self.frames)
-            with suppress(httpx.TransportError, httpx.StreamError):
+            self._answered = False
+            try:
                 async for frame in self._frames():
                     if until(frame):
                         return self
+            except (httpx.TransportError, httpx.StreamError) as cut:
+                if not self._answered:
+                    self.refusals[type(cut).__name__] += 1
             self.cuts += not self.ended
             if len(self.frames) == before:
                 await asyncio.sleep(_PAUSE_S)
@@ -114,7 +121,9 @@ class Viewer:
         headers, params = self.habit.resume(self.last_id) if self.last_id else ({}, {})
         url = f"/agent-run/{self.run_id}/stream"
         async with self.client.stream("GET", url, headers=headers, params=params, timeout=60) as response:
+            self._answered = True
             if response.status_code in (502, 503, 504):
+                self.refusals[f"stream {response.status_code}"] += 1
                 return
             assert response.status_code == 200, await response.aread()
             assert response.headers["content-type"] == "text/event-stream", (response.headers, await response.aread())

@@ -21,14 +21,22 @@ class WatchRun:
     def __init__(self, see: SeeRun, reader: Reader) -> None:
         self._see = see
         self._reader = reader
+        self._leaving = False
+
+    async def leave(self) -> None:
+        """Ends every stream with its next event: viewers resume at another process."""
+        self._leaving = True
 
     async def __call__(self, viewer: UUID | None, run_id: UUID, last_id: str) -> AsyncIterator[bytes]:
-        """To the terminal event, or until the project is public no more. Raises RunNotFound, InvalidCursor."""
+        """To the terminal event, until the project is public no more, or until this process leaves. Raises
+        RunNotFound, InvalidCursor."""
         run, access = await self._see(viewer, run_id)
         checked = time.monotonic()
         yield stream_header(run)
         async for payload in self._reader.watch(run_id, last_id):
             yield payload
+            if self._leaving:
+                return
             if access == "read" and time.monotonic() - checked > RECHECK_S:
                 if not await self._see.may_read(viewer, run.thread_id):
                     return

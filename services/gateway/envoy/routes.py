@@ -98,14 +98,13 @@ def _forward(name: str, rpc: Rpc, settings: Settings, filters: Json) -> Json:
 
 
 def _patience(rpc: Rpc, settings: Settings) -> Json:
+    repeated = {} if rpc.streams_in else {"retry_policy": _never_reached()}
     if rpc.streams_out:
-        return {"timeout": seconds(0), "idle_timeout": seconds(settings.mesh_stream_idle_s)}
+        return {"timeout": seconds(0), "idle_timeout": seconds(settings.mesh_stream_idle_s), **repeated}
     deadline = (rpc.rule.deadline_s or DEFAULT_DEADLINE_S) + _GRACE_S
     # Counted from the end of the request, so a slow upload has request_timeout alone.
-    patience: Json = {"timeout": seconds(deadline), "idle_timeout": seconds(max(deadline, settings.mesh_stream_idle_s))}
-    if not rpc.streams_in:
-        patience["retry_policy"] = _never_reached()
-    return patience
+    idle = max(deadline, settings.mesh_stream_idle_s)
+    return {"timeout": seconds(deadline), "idle_timeout": seconds(idle), **repeated}
 
 
 def _whole_request(rpc: Rpc, settings: Settings) -> Json:

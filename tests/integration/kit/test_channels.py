@@ -243,3 +243,44 @@ async def test_a_service_without_a_key_is_told_where_to_put_one(tmp_path: Path) 
     async with open_channels(settings) as channels:
         with pytest.raises(ConfigError, match="MESH_KEYS_DIR"):
             channels.open("threads")
+
+
+async def test_of_two_addresses_the_one_that_leaves_is_called_no_more_and_no_call_fails(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def named(name: str) -> Echo:
+        async def answer() -> str:
+            seen.append(name)
+            return UUID
+
+        echo = Echo()
+        echo.behaviour = answer
+        return echo
+
+    settings = make_settings(EchoSettings, tmp_path, mesh_drain_s=1)
+    old, new = ServiceHarness(settings, building(named("old"))), ServiceHarness(settings, building(named("new")))
+    async with old, new:
+        both = make_settings(AgentSettings, tmp_path, mesh_threads_url=f"{old.address},{new.address}")
+        async with open_channels(both) as channels:
+            stub, over = EchoStub(channels.open("threads")), asyncio.Event()
+
+            async def calls() -> None:
+                while not over.is_set():
+                    await stub.Internal(GOOD)
+
+            async def until(expected: set[str]) -> None:
+                async with asyncio.timeout(10):
+                    while set(seen[-30:]) != expected:
+                        await asyncio.sleep(0.01)
+
+            async with asyncio.TaskGroup() as group:
+                for _ in range(10):
+                    group.create_task(calls())
+                await until({"old", "new"})
+                await old.server.leave()
+                await until({"new"})
+                await old.server.drain()
+                seen.clear()
+                await until({"new"})
+                over.set()
+            assert channels.breakers["threads"].stats.failed_calls == 0

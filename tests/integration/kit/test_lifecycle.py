@@ -15,6 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.kit.auth import make_keys
+from services.kit.health import ACCEPTING
 
 PROGRAM = """
 import asyncio
@@ -66,13 +67,18 @@ async def start(tmp_path: Path) -> AsyncIterator[object]:
     make_keys(tmp_path, ["threads"])
     running: list[asyncio.subprocess.Process] = []
 
-    async def launch(pause_s: float = 0) -> Process:
+    async def launch(pause_s: float = 0, leave_s: float = 0) -> Process:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             PROGRAM % pause_s,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "MESH_KEYS_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={
+                **os.environ,
+                "MESH_KEYS_DIR": str(tmp_path),
+                "MESH_LEAVE_S": str(leave_s),
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
         )
         running.append(process)
         return Process(process)
@@ -94,6 +100,22 @@ async def test_sigterm_drains_in_order_and_ends_with_zero(start: object) -> None
     await program.until("service.ended")
     assert await program.ended() == 0
     order = ["server.ready", "service.draining", "hook", "closed", "service.ended"]
+    assert [event for event in program.seen if event in order] == order
+
+
+async def test_sigusr1_gives_callers_time_to_turn_away_before_anything_is_drained(start: object) -> None:
+    program = await start(leave_s=60)  # type: ignore[operator]
+    address = (await program.until("server.ready"))["address"]
+    program.process.send_signal(signal.SIGUSR1)
+    await program.until("service.leaving")
+    async with grpc.aio.insecure_channel(address) as channel:
+        for service in ("", ACCEPTING):
+            answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=service))
+            assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    program.process.send_signal(signal.SIGTERM)  # no second signal: it says that there is no time
+    await program.until("service.ended")
+    assert await program.ended() == 0
+    order = ["service.leaving", "service.draining", "hook", "closed"]
     assert [event for event in program.seen if event in order] == order
 
 
