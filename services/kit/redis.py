@@ -3,7 +3,7 @@ truth."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, cast
 
@@ -32,6 +32,16 @@ class CacheUnavailable(Unavailable):
     """Redis is away, or does not answer in time. Callers go on without it where they can."""
 
     reason = "CACHE_UNAVAILABLE"
+
+
+class _Told:
+    """A connection that says of a closed transport what redis-py looks for: uvloop says RuntimeError."""
+
+    async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+        try:
+            await super()._send_packed_command(command)  # type: ignore[misc]  # of the class that this is mixed into
+        except RuntimeError as closed:
+            raise ConnectionResetError("the connection is closed") from closed
 
 
 class GuardedRedis(redis.asyncio.Redis):
@@ -71,6 +81,8 @@ async def open_redis(
         )
     except ValueError as refused:
         raise ConfigError(f"REDIS_URL is no URL: {refused}") from None
+    pool = client.connection_pool
+    pool.connection_class = type("Connection", (_Told, pool.connection_class), {})
     try:
         yield cast(GuardedRedis, client)
     finally:

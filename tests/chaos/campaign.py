@@ -175,6 +175,7 @@ async def check(stage: Stage, histories: list[History], log: Log) -> Figures:
     finally:
         await connection.close()
     figures.violations += [Violation("I19", "", f"no TTL: {key}") for key in await _immortal_keys(stage)]
+    figures.violations += [Violation("unforeseen", "", what) for what in stage.unforeseen()]
     return figures
 
 

@@ -33,6 +33,7 @@ from services.kit.auth import make_keys, sign_user_token
 from services.kit.clock import SystemClock
 from tests.chaos import audit
 from tests.chaos.orders import OrderBook
+from tests.chaos.points import Injected
 from tests.chaos.wiring import Wires, rewired
 from tests.fakes.llm.server import FakeLlm, serving
 from tests.support.mesh import JWT_SECRET
@@ -50,6 +51,8 @@ TUNED = {
     "MESH_LOG_LEVEL": "info",
 }
 _ALWAYS_AGAIN = RestartPolicy(first_pause=0.05, longest_pause=0.05, deaths=1_000_000, window=0.001)
+_UNFORESEEN = (b'"rpc.failed"', b'"task.failed"', b'"execution.crashed"')
+_INJECTED = f"{Injected.__module__}.{Injected.__name__}".encode()
 _HEALTHY_WITHIN_S = 90.0
 
 
@@ -102,6 +105,7 @@ class Stage:
         self.orders = OrderBook(data.root / "chaos")
         self.database_url = f"postgresql://postgres@/postgres?host={data.socket_dir('pg')}"
         self.redis_url = f"unix://{data.socket_dir('redis') / 'redis.sock'}"
+        self._told: set[bytes] = set()
 
     def _supervised(self) -> Supervisor:
         return Supervisor(
@@ -179,6 +183,15 @@ class Stage:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not healthy: {wanted - self.watcher.well}")
             await asyncio.sleep(0.05)
+
+    def unforeseen(self) -> Iterator[str]:
+        """What the parts logged since the last time as a failure nobody foresaw, those aside that were injected."""
+        for path in map(self.data.log_of, self.parts):
+            lines = set(path.read_bytes().splitlines() if path.exists() else ()) - self._told
+            for line in lines:
+                if b'"level":"error"' in line and any(event in line for event in _UNFORESEEN) and _INJECTED not in line:
+                    yield f"{path.stem}: {line[-1000:].decode(errors='replace')}"
+            self._told |= lines
 
     def log_tail(self, part: str, size: int = 3000) -> str:
         """The last of what a part said."""

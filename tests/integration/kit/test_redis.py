@@ -22,6 +22,28 @@ async def test_values_come_back_as_bytes(redis_url: str, tmp_path: Path) -> None
         assert await client.get("k") == b"v"
 
 
+class _Closed:
+    """What uvloop makes of a transport that the other side has closed."""
+
+    def writelines(self, data: object) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    def close(self) -> None:
+        """Nothing is left to be closed."""
+
+
+async def test_a_connection_that_was_closed_unnoticed_is_made_anew(redis_url: str, tmp_path: Path) -> None:
+    async with open_redis(make_settings(MeshSettings, tmp_path, redis_url=redis_url)) as client:
+        await ping(client)
+        pool = client.connection_pool
+        connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+        connection._writer.close()
+        connection._writer = _Closed()
+        await pool.release(connection)
+        await client.set("k", "v")
+        assert await client.get("k") == b"v"
+
+
 @pytest.fixture
 def private_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
     server = EmbeddedRedis(tmp_path)
