@@ -19,6 +19,7 @@ from services.cli.plan import SERVICES
 from services.cli.state import load
 from services.kit.config import MeshSettings, load_settings
 from services.kit.errors import MeshError
+from services.kit.logging import configure_logging
 from services.kit.migrations import migrate as apply_missing
 
 _SERVICES = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ def migrate() -> None:
     """
     data = load_settings(Settings).data_dir()
     for settings, package in _schemas(data):
+        configure_logging(settings.model_copy(update={"mesh_log_level": "warning"}))  # what is applied is said below
         try:
             applied = asyncio.run(apply_missing(settings, package))
         except MeshError as failure:

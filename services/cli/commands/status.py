@@ -43,7 +43,8 @@ def _show(mesh: MeshReport) -> None:
     console = Console()
     console.print(f"{mesh.url}/v1  {mesh.phase}, pid {mesh.pid}, up {_duration(mesh.uptime_s)}", highlight=False)
     if mesh.sandbox_level:
-        console.print(f"sandbox isolation: {mesh.sandbox_level}", highlight=False)
+        refused = "; commands are refused, and say what this machine lacks" if mesh.sandbox_level == "none" else ""
+        console.print(f"sandbox isolation: {mesh.sandbox_level}{refused}", highlight=False)
     table = Table(*_COLUMNS, box=None, pad_edge=False)
     for name, part in mesh.parts.items():
         table.add_row(name, *_row(part))
