@@ -63,3 +63,20 @@ def test_the_first_request_by_grpc(mesh: RunningMesh, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Hello from a typed stream." in done.stdout
     assert "[completed]" in done.stdout
+
+
+def test_the_first_request_from_the_terminal(mesh: RunningMesh, tmp_path: Path) -> None:
+    command, *shown = example("terminal").splitlines()
+    surroundings = environment(mesh, tmp_path)
+    done = subprocess.run(
+        ["bash", "-euc", command.removeprefix("$ ")],
+        env=surroundings | {"PATH": f"{tmp_path / '.venv' / 'bin'}:{surroundings['PATH']}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert shown[1:-1] == done.stdout.splitlines()  # the first and the last line are ids and costs, on stderr
+    assert re.fullmatch(r"2 steps, \d+ tokens in, \d+ out: [\d.]+ credits", shown[-1])
