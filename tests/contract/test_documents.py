@@ -116,6 +116,20 @@ def test_variables_are_read_by_somebody(path: Path) -> None:
     assert {name for name in said - known if not own.fullmatch(name) and not name.endswith("_")} == set()
 
 
+@each_document
+def test_calls_and_classes_exist(path: Path) -> None:
+    said = (text.rpartition(".")[2] for text in spans(path.read_text()))
+    names = {name for name in said if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", name)}
+    assert names - _names() == set()
+
+
+@cache
+def _names() -> set[str]:
+    python = (file for folder in ("services", "tests/support") for file in (ROOT / folder).rglob("*.py"))
+    protos = (ROOT / "protos" / "mesh").rglob("*.proto")
+    return {name for file in (*python, *protos) for name in re.findall(r"\w+", file.read_text())}
+
+
 def test_the_page_of_settings_is_current() -> None:
     assert PAGE.read_text() == page(), "write it anew: python -m tests.contract.settings_page"
 
