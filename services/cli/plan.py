@@ -20,7 +20,7 @@ from .embedded.redis import EmbeddedRedis
 from .errors import CliError
 from .keyring import jwt_secret
 from .layout import DataDir
-from .parts import GRACEFULLY, UNNOTICED, Part
+from .parts import UNNOTICED, Part
 from .retirement import drain_envoy
 
 SERVICES = ("threads", "billing", "sandbox", "tools", "agent", "gateway")
@@ -97,7 +97,10 @@ class Plan:
 
     def _service(self, process: Process, ports: Mapping[str, int], needs: frozenset[str]) -> Part:
         part = self._process(process, ports, needs, "")
-        return part if process.name == _ALONE else replace(part, twin=self._process(process, ports, needs, _TWIN))
+        if process.name == _ALONE:
+            return part
+        twin = self._process(process, ports, needs, _TWIN)
+        return replace(_called(part), twin=_called(twin)) if process.target else replace(part, twin=twin)
 
     def _process(self, process: Process, ports: Mapping[str, int], needs: frozenset[str], which: str) -> Part:
         listen = f"{_LOOPBACK}:{ports[process.name + which]}"
@@ -109,8 +112,6 @@ class Plan:
             probe=f"grpc://{listen}",
             needs=needs,
             layer=process.layer,
-            overlap=_OVERLAP if process.target else 0.0,
-            leave=UNNOTICED if process.target else GRACEFULLY,
             final_codes=_BAD_CONFIGURATION,
         )
 
@@ -161,6 +162,11 @@ class Plan:
             "PYTHONPATH": python_path(self._inherited),
             "PYTHONUNBUFFERED": "1",
         }
+
+
+def _called(part: Part) -> Part:
+    """That others call: they find the new one before the old one asks them to turn away."""
+    return replace(part, overlap=_OVERLAP, leave=UNNOTICED)
 
 
 def user_secret(settings: Settings, data: DataDir) -> str:
