@@ -16,7 +16,7 @@ from services.cli.state import load
 from tests.support.mesh import CHECKOUT, RunningMesh, running_mesh
 from tests.support.viewer import Viewer, is_terminal, messages_of, start_run
 
-pytestmark = [pytest.mark.xdist_group("rolling"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("rolling"), pytest.mark.timeout(400)]
 
 _COMMAND = '{"command": "echo done >> effects; sleep 0.2; cat effects"}'
 _SCRIPT = f"[[delay 10ms]] [[tokens 40]] [[call execute_command {_COMMAND}]] [[step]] [[tokens 20]]"
