@@ -29,6 +29,7 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
     "production": {"env_mode": "production", "supabase_url": "https://id.example.org"},
     "keys alone": {"supabase_url": "http://127.0.0.1:9999", "supabase_jwt_secret": None},
     "names": {f"mesh_{name}_url": f"{name}.mesh.svc.cluster.local:50051" for name in SERVICES},
+    "twice": {f"mesh_{name}_url": "127.0.0.1:1,127.0.0.1:2" for name in SERVICES},
     "behind a proxy": {"mesh_trusted_hops": 1, "mesh_http_host": "0.0.0.0"},
 }
 
@@ -52,6 +53,13 @@ def test_it_is_made_of_envoy_s_own_messages_and_envoy_takes_it(deployment: str) 
     document = render(settings(**DEPLOYMENTS[deployment]))
     assert check_types(document) > 100
     check_by_envoy(document, Path(envoy_binary()))
+
+
+def test_a_service_may_be_at_several_addresses() -> None:
+    clusters = {each["name"]: each for each in render(settings(**DEPLOYMENTS["twice"]))["static_resources"]["clusters"]}
+    (locality,) = clusters["threads"]["load_assignment"]["endpoints"]
+    sockets = [each["endpoint"]["address"]["socket_address"] for each in locality["lb_endpoints"]]
+    assert [(socket["address"], socket["port_value"]) for socket in sockets] == [("127.0.0.1", 1), ("127.0.0.1", 2)]
 
 
 def test_a_field_that_envoy_does_not_have_is_refused_by_name() -> None:
