@@ -36,15 +36,18 @@ class Client:
         return int(lines[0].split()[1]), headers
 
     async def json(self) -> Any:
-        """An answer with a length or in chunks, as JSON; anything but 200 is an error."""
-        status, headers = await self.head()
-        if "content-length" in headers:
-            body = await self.reader.readexactly(int(headers["content-length"]))
-        else:
-            body = b"".join([piece async for piece, _ in self.pieces()])
+        """An answer as JSON; anything but 200 is an error."""
+        status, _, body = await self.answer()
         if status != 200:
             raise RuntimeError(f"{status}: {body[:300]!r}")
         return orjson.loads(body)
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of an answer with a length or in chunks."""
+        status, headers = await self.head()
+        if "content-length" in headers:
+            return status, headers, await self.reader.readexactly(int(headers["content-length"]))
+        return status, headers, b"".join([piece async for piece, _ in self.pieces()])
 
     async def pieces(self) -> AsyncIterator[tuple[bytes, int]]:
         """The chunks of a chunked body, with the time in ns at which each was there."""
@@ -55,14 +58,18 @@ class Client:
         await self.reader.readline()
 
     async def start_run(self, model: str, prompt: str = "hello", **more: str) -> dict[str, Any]:
-        """POST /v1/agent/start."""
+        """POST /v1/agent/start; the answer."""
+        self.ask_to_start(model, prompt, **more)
+        answer: dict[str, Any] = await self.json()
+        return answer
+
+    def ask_to_start(self, model: str, prompt: str, **more: str) -> None:
+        """Sends POST /v1/agent/start."""
         fields = {"prompt": prompt, "model_name": model, **more}
         parts = "".join(
             f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
         )
         self.request("POST", "/v1/agent/start", f"{parts}--b--\r\n".encode(), "multipart/form-data; boundary=b")
-        answer: dict[str, Any] = await self.json()
-        return answer
 
     async def stream(self, run_id: str) -> AsyncIterator[tuple[bytes, int]]:
         """The pieces of a run's event stream."""

@@ -13,7 +13,7 @@ import time
 from tests.chaos import report
 from tests.chaos.campaign import Load, Round, play
 from tests.chaos.scenario import Fault, rolling, schedule
-from tests.chaos.stage import Stage, staged
+from tests.chaos.stage import LEASES, Stage, staged
 
 PER_ROUND = 60
 
@@ -21,7 +21,7 @@ PER_ROUND = 60
 async def campaign(arguments: argparse.Namespace) -> list[Round]:
     """All rounds, or the one that is asked for."""
     rounds: list[Round] = []
-    async with staged(arguments.workers) as stage:
+    async with staged(arguments.workers, {} if arguments.defaults else LEASES) as stage:
         for number, faults in enumerate(chapters(stage, arguments), start=1):
             if arguments.round in (0, number):
                 chapter = await play(
@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--hands", type=int, default=Load.hands, help="faults at once")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--calm", action="store_true", help="one fault at a time, each met by a mesh that is well")
+    parser.add_argument("--defaults", action="store_true", help="leases as people have them; for --only 'kill -9'")
     parser.add_argument("--quick", action="store_true", help="no outage of 20 s")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     arguments = parser.parse_args()

@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -39,10 +39,13 @@ from tests.fakes.llm.server import FakeLlm, serving
 from tests.support.mesh import JWT_SECRET
 
 LEASE_S, BEAT_S, SWEEP_S = 1.0, 0.3, 0.3
-TUNED = {
+LEASES = {
     "MESH_LEASE_TTL_S": str(LEASE_S),
     "MESH_HEARTBEAT_S": str(BEAT_S),
     "MESH_SWEEP_S": str(SWEEP_S),
+}
+"""Short ones. Without them leases, heartbeats and sweeps are as people have them."""
+TUNED = {
     "MESH_DRAIN_S": "2",
     "MESH_TOOL_LEASE_S": "1",
     "MESH_TOOL_BEAT_S": "0.3",
@@ -200,7 +203,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(workers: int = 3) -> AsyncIterator[Stage]:
+async def staged(workers: int = 3, leases: Mapping[str, str] = LEASES) -> AsyncIterator[Stage]:
     """Starts a mesh on free ports in a directory of its own; stops it and removes its data at the end."""
     with _directory() as place:
         data, port = DataDir(place / "data"), ports.any_free_port()
@@ -211,7 +214,7 @@ async def staged(workers: int = 3) -> AsyncIterator[Stage]:
         wires: Wires = {}
         async with serving(model):
             try:
-                parts = _planned(data, port, workers, model.url, reserved)
+                parts = _planned(data, port, workers, {**TUNED, **leases, "OPENAI_API_BASE": model.url}, reserved)
                 rewired_parts = [await rewired(part, str(data.root / "chaos"), wires) for part in parts]
                 stage = Stage(data, port, tuple(rewired_parts), wires, model)
                 async with _running(stage):
@@ -246,7 +249,9 @@ def _wake_all(stage: Stage) -> None:
         stage.kill(name, signal.SIGCONT)
 
 
-def _planned(data: DataDir, port: int, workers: int, model_url: str, reserved: ports.Reservations) -> tuple[Part, ...]:
+def _planned(
+    data: DataDir, port: int, workers: int, told: dict[str, str], reserved: ports.Reservations
+) -> tuple[Part, ...]:
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
         mesh_http_port=port,
@@ -261,7 +266,7 @@ def _planned(data: DataDir, port: int, workers: int, model_url: str, reserved: p
             ("MESH_", "DATABASE_URL", "REDIS_URL", "SUPABASE_", "ENV_MODE", "OPENAI_", "OPENROUTER_")
         )
     }
-    plan = Plan(settings, data, kept | TUNED | {"OPENAI_API_BASE": model_url})
+    plan = Plan(settings, data, kept | told)
     return plan.parts(reserved.reserve(plan.port_names(), {}))
 
 

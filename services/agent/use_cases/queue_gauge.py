@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from services.agent.errors import QueueFull
@@ -15,22 +16,25 @@ _PATIENCE_S, _MOST_PATIENCE_S = 1.0, 30.0
 
 
 class QueueGauge:
-    """Looks at the queue twice a second; what was admitted here meanwhile counts too.
+    """Looks at the queue twice a second; what is admitted here meanwhile, or on its way, counts too.
 
-    A bound for the whole mesh, approximately: each process of the API may pass it by what all admit in half a second.
+    A bound for the whole mesh, approximately: each process of the API may pass it by what the others admit in half a
+    second, and by nothing where it is the only one.
     """
 
     def __init__(self, store: RunStore, limit: int) -> None:
         self._store = store
         self._limit = limit
         self._last = Queue(0, 0.0)
+        self._starting = 0
         self._admitted = 0
         self.refused = 0
         """Since the process began."""
 
-    def admit(self) -> None:
-        """One more, or QueueFull."""
-        queued = self._last.length + self._admitted
+    @contextmanager
+    def admitting(self) -> Iterator[None]:
+        """One more, or QueueFull; it counts as queued unless it fails within."""
+        queued = self._last.length + self._admitted + self._starting
         if queued >= self._limit:
             # A queue as old as its oldest run needs about as long again; sooner tries would be refused as well.
             self.refused += 1
@@ -40,7 +44,12 @@ class QueueGauge:
                 params={"queued": queued, "limit": self._limit},
                 retry_after_s=wait_s,
             )
-        self._admitted += 1
+        self._starting += 1
+        try:
+            yield
+            self._admitted += 1
+        finally:
+            self._starting -= 1
 
     async def run(self) -> None:
         """Keeps looking."""

@@ -131,7 +131,10 @@ class StartRun:
         self._adopt = adopt
 
     async def __call__(self, start: Start) -> Run:
-        self._queue.admit()
+        with self._queue.admitting():
+            return await self._start(start)
+
+    async def _start(self, start: Start) -> Run:
         attempt = Attempt(self._run_id(start, 0))
         thread_id = start.thread_id or (uuid5(attempt.run_id, "thread") if start.key else self._new_id())
         try:

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from services.agent.errors import QueueFull
 from services.kit.errors import MeshError, RateLimited
 from tests.fakes.llm.server import FakeLlm, serving
+from tests.integration.agent.tables import column
 from tests.integration.agent.watching import refusal, start, watch, watch_until
 
 
@@ -43,6 +44,40 @@ async def attempt(stub: Any) -> Any:
         return await start(stub, "[[say again]]")
     except MeshError as refused:
         return refused
+
+
+async def test_a_crowd_past_the_bound_is_refused_or_ends_once_and_nothing_between(
+    make_agent: Any, neighbours: Any
+) -> None:
+    api = await make_agent("api", mesh_queue_limit=100)
+    stub = api.stub(AgentRunsStub, "user")
+    answers = await asyncio.gather(*(attempt(stub) for _ in range(150)))
+    refused = [answer for answer in answers if isinstance(answer, MeshError)]
+    runs = {answer.agent_run_id for answer in answers if not isinstance(answer, MeshError)}
+    assert 0 < len(runs) <= 100
+    for error in refused:
+        assert isinstance(error, RateLimited), error
+        assert error.reason == QueueFull.reason
+        assert error.retry_after_s
+    assert neighbours[0].billing.held.keys() == runs
+    assert {str(run_id) for run_id in await column(api, "SELECT run_id FROM runs")} == runs
+
+    await make_agent("worker")
+    stories = await asyncio.gather(*(watch(stub, run_id) for run_id in runs))
+    for events in stories:
+        assert [event.run_ended.status for event in events if event.HasField("run_ended")] == ["completed"]
+
+
+async def test_sixty_runs_at_once_each_end_once(make_agent: Any) -> None:
+    api = await make_agent("api")
+    await make_agent("worker")
+    stub = api.stub(AgentRunsStub, "user")
+    runs = await asyncio.gather(*(start(stub, "[[delay 10ms]] [[tokens 20]]") for _ in range(60)))
+    stories = await asyncio.gather(*(watch(stub, run.agent_run_id) for run in runs))
+    for events in stories:
+        assert [event.run_ended.status for event in events if event.HasField("run_ended")] == ["completed"]
+    ended = await column(api, "SELECT status FROM runs")
+    assert ended == ["completed"] * 60
 
 
 async def test_a_worker_without_memory_takes_one_run_at_a_time(make_agent: Any, neighbours: Any) -> None:

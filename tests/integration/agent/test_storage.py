@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.agent.app import MIGRATIONS
 from services.agent.config import Settings
@@ -95,6 +96,37 @@ async def test_a_write_takes_its_numbers_from_the_fence(stores: Stores) -> None:
     assert await stores.journal.finish_step(fence(mine), step(), [], [], writes(2)) == 4
     rows = await stores.database.fetch("SELECT seq FROM events UNION ALL SELECT seq FROM outbox ORDER BY seq")
     assert [row["seq"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_every_fenced_write_is_one_statement_and_one_commit(stores: Stores) -> None:
+    await costs_of_writes(stores)  # a new connection asks for the types of parameters, once
+    assert await costs_of_writes(stores) == [(1, 1)] * 5
+
+
+async def costs_of_writes(stores: Stores) -> list[tuple[float, float]]:
+    """Statements and commits of each fenced write of a run, one after the other."""
+    mine = await stores.claimed()
+    journal, guard, early = stores.journal, fence(mine), call(state="started")
+    costs = []
+    for write in (
+        journal.begin_step(guard, started(), b"hash", writes(1)),
+        journal.begin_calls(guard, [early], writes(2)),
+        journal.finish_step(guard, step(), [early, call(1, 1, state="planned")], [], writes(3)),
+        journal.finish_calls(guard, [call()], writes(4)),
+        journal.finish_run(guard, STOPPED, writes(5)),
+    ):
+        statements, commits = sent()
+        await write
+        now = sent()
+        costs.append((now[0] - statements, now[1] - commits))
+    return costs
+
+
+def sent() -> tuple[float, float]:
+    """Statements and commits of this process so far."""
+    names = ("mesh_pg_statements_total", "mesh_pg_commits_total")
+    statements, commits = (REGISTRY.get_sample_value(name) or 0.0 for name in names)
+    return statements, commits
 
 
 async def test_an_owner_that_was_replaced_writes_nothing(stores: Stores) -> None:
