@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mesh import CHECKOUT, JWT_SECRET, RunningMesh
+from tests.support.node import node_client
 
 pytestmark = pytest.mark.xdist_group("mesh")
 
@@ -63,6 +64,22 @@ def test_the_first_request_by_grpc(mesh: RunningMesh, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Hello from a typed stream." in done.stdout
     assert "[completed]" in done.stdout
+
+
+@pytest.mark.timeout(600)  # the first time npm installs
+def test_the_first_request_from_node(mesh: RunningMesh, tmp_path: Path) -> None:
+    (tmp_path / "protos").symlink_to(CHECKOUT / "protos")
+    done = subprocess.run(
+        ["node", "-e", example("node")],
+        env=environment(mesh, tmp_path) | node_client().variables,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Hello from Node.\n[completed]\n"
 
 
 def test_the_first_request_from_the_terminal(mesh: RunningMesh, tmp_path: Path) -> None:

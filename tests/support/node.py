@@ -40,14 +40,14 @@ _SOURCES: Final = (
 
 
 class NodeClient:
-    """Runs programs of `PROJECT` with the generated client at hand."""
+    """Runs programs of `PROJECT` with the generated client at hand. `variables`: what makes `node` find it."""
 
     def __init__(self, modules: Path, generated: Path) -> None:
-        self._environment = _environment() | {"NODE_PATH": os.pathsep.join(map(str, (modules, generated)))}
+        self.variables = {"PATH": _path(), "NODE_PATH": os.pathsep.join(map(str, (modules, generated)))}
 
     def run(self, program: str, stdin: str, timeout_s: float = 120) -> str:
         """What the program printed; RuntimeError with what it complained about."""
-        return _run([_NODE, PROJECT / program], self._environment, stdin=stdin, timeout_s=timeout_s)
+        return _run([_NODE, PROJECT / program], os.environ | self.variables, stdin=stdin, timeout_s=timeout_s)
 
 
 def node_client() -> NodeClient:
@@ -67,7 +67,7 @@ def _install(out: Path) -> None:
     cache = out / "cache"
     flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--logs-max=0"]
     try:
-        _run([_NODE, _NPM, "ci", *flags, f"--cache={cache}"], _environment(), cwd=out, timeout_s=240)
+        _run([_NODE, _NPM, "ci", *flags, f"--cache={cache}"], os.environ | {"PATH": _path()}, cwd=out, timeout_s=240)
     except RuntimeError as failed:
         hint = "npm could not install the Node client: it needs a registry, as npm_config_registry or ~/.npmrc names it"
         raise RuntimeError(f"{hint}\n{failed}") from failed
@@ -80,7 +80,7 @@ def _generate(modules: Path, out: Path) -> None:
     options = "--ts_opt=client_grpc1,output_javascript,output_legacy_commonjs"
     _run(
         [*protoc, f"--plugin=protoc-gen-ts={plugin}", f"--ts_out={out}", options, *_SOURCES],
-        _environment(),
+        os.environ | {"PATH": _path()},
         timeout_s=240,
     )
 
@@ -108,8 +108,8 @@ def _digest(*files: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
-def _environment() -> dict[str, str]:
-    return os.environ | {"PATH": f"{_NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+def _path() -> str:
+    return f"{_NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 def _run(
