@@ -66,6 +66,7 @@ from services.agent.use_cases.dead_letters import DeadLetters
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.delete_agent import DeleteAgent
 from services.agent.use_cases.end_run import EndRun
+from services.agent.use_cases.figures import figures_of
 from services.agent.use_cases.get_agent import GetAgent
 from services.agent.use_cases.inspect_runs import InspectRuns
 from services.agent.use_cases.list_agents import ListAgents
@@ -144,9 +145,11 @@ def build_role(role: Role) -> Build[Settings]:
         queue = QueueGauge(PostgresRuns(shared.database), settings.mesh_queue_limit)
         if role != "worker":
             _serve_api(shared, server, queue, coordinator if role == "all" else None)
-        _report(shared, server, queue, coordinator)
+        feel = _report(shared, server, queue, coordinator)
+        server.figures(lambda: list(figures_of(feel(), queue.last if role != "worker" else None)))
         if coordinator is not None:
             coordinator.start(shared.hints)
+            shared.tasks.start("streams.mend", StreamCleanup(shared.wire).run)
             server.on_drain(lambda: coordinator.drain(settings.mesh_drain_s))
             if shared.models.default_needs_litellm:
                 server.on_ready(lambda: shared.tasks.start_once("litellm", litellm_library.warm))
@@ -207,8 +210,10 @@ def _roles(role: Role, shared: Shared) -> RoleLookup | None:
     return None if role == "worker" else shared.billing
 
 
-def _report(shared: Shared, server: Server, queue: QueueGauge, worker: StatelessCoordinator | None) -> None:
-    """This process tells how it is, and closes its circuit breakers when an operator wants that."""
+def _report(
+    shared: Shared, server: Server, queue: QueueGauge, worker: StatelessCoordinator | None
+) -> Callable[[], ProcessState]:
+    """This process tells how it is, and closes its circuit breakers when an operator wants that. Gives how to ask it."""
 
     def feel() -> ProcessState:
         mean, worst = shared.reports.latencies_ms
@@ -236,6 +241,7 @@ def _report(shared: Shared, server: Server, queue: QueueGauge, worker: Stateless
 
     shared.tasks.start("report", report.run)
     shared.tasks.start("hints.reset", hear_resets)
+    return feel
 
 
 def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:

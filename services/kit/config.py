@@ -136,7 +136,16 @@ class MeshSettings(BaseSettings):
     """host:port of the gateway's edge."""
 
     otel_exporter_otlp_endpoint: str | None = None
-    """OTLP/gRPC collector. Unset: no spans are made, at no cost."""
+    """OTLP/gRPC collector of spans and metrics. Unset: no spans are made, at no cost."""
+
+    otel_exporter_otlp_metrics_endpoint: str | None = None
+    """OTLP/gRPC collector of metrics, where it is another one than that of spans."""
+
+    mesh_cloudwatch_namespace: str | None = None
+    """CloudWatch namespace for metrics; region and credentials are those of AWS_* or ~/.aws. Unset: none go there."""
+
+    mesh_figures_s: float = Field(default=60.0, ge=0)
+    """Seconds between two sendings of metrics to OTLP and CloudWatch; 0: none are sent."""
 
     @field_validator("env_mode", "mesh_log_level", mode="before")
     @classmethod

@@ -17,13 +17,14 @@ log = get_logger()
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _EVERY_S: Final = 5.0
-_WARNING, _CRITICAL = 0.80, 0.90
+_INFO, _WARNING, _CRITICAL = 0.70, 0.80, 0.90
 
 
 class Pressure(StrEnum):
-    """How near the limit is: from 80 % and from 90 % of it."""
+    """How near the limit is: from 70 %, 80 % and 90 % of it."""
 
     NORMAL = "normal"
+    INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
 
@@ -54,9 +55,7 @@ class MemoryWatchdog:
         pressure = _pressure(self.share)
         if pressure is not self.pressure:
             self.pressure = pressure
-            level = {Pressure.NORMAL: log.info, Pressure.WARNING: log.warning, Pressure.CRITICAL: log.critical}[
-                pressure
-            ]
+            level = {Pressure.WARNING: log.warning, Pressure.CRITICAL: log.critical}.get(pressure, log.info)
             level("memory.pressure", pressure=pressure, resident_mib=resident >> 20, limit_mib=self.limit_bytes >> 20)
 
 
@@ -69,7 +68,9 @@ def available_bytes() -> int:
 def _pressure(share: float) -> Pressure:
     if share >= _CRITICAL:
         return Pressure.CRITICAL
-    return Pressure.WARNING if share >= _WARNING else Pressure.NORMAL
+    if share >= _WARNING:
+        return Pressure.WARNING
+    return Pressure.INFO if share >= _INFO else Pressure.NORMAL
 
 
 @cache

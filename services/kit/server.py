@@ -6,6 +6,8 @@ collected, and adapted when the server starts: only then is the table compared w
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -19,7 +21,9 @@ from prometheus_client import start_http_server
 
 from services.kit.auth import open_authenticator
 from services.kit.clock import Clock, SystemClock
+from services.kit.cloudwatch import CloudWatchSink
 from services.kit.config import MeshSettings
+from services.kit.figures import Figure, FigurePublisher, Reading, Sink
 from services.kit.health import Readiness, ReadinessCheck
 from services.kit.ids import IdSource, RandomIds
 from services.kit.interceptors import (
@@ -34,6 +38,7 @@ from services.kit.interceptors import (
 )
 from services.kit.logging import get_logger
 from services.kit.memory import MemoryWatchdog
+from services.kit.otlp_figures import OtlpSink
 from services.kit.policy import PolicyTable, RoleLookup, Rule
 from services.kit.tasks import Supervisor
 from services.kit.telemetry import LoopLag, open_tracing, rpc_metrics
@@ -73,6 +78,7 @@ class Server(grpc.aio.Server):
         self._services: dict[str, _Handlers] = {}
         self._ready_hooks: list[Callable[[], object]] = []
         self._drain_hooks: list[DrainHook] = []
+        self._readings: list[Reading] = [self._vitals]
         self._readiness = Readiness()
         self._stack = AsyncExitStack()
         self._grpc = grpc.aio.server(options=_options(settings))
@@ -91,6 +97,10 @@ class Server(grpc.aio.Server):
     def on_drain(self, hook: DrainHook) -> None:
         """Called in order when the process is asked to end, after it stopped being ready, before RPCs are cut."""
         self._drain_hooks.append(hook)
+
+    def figures(self, reading: Reading) -> None:
+        """What this process sends to metrics systems beside its memory and the lateness of its loop."""
+        self._readings.append(reading)
 
     async def start(self) -> None:
         """Checks the table, binds, and serves."""
@@ -172,6 +182,20 @@ class Server(grpc.aio.Server):
         if self._settings.mesh_metrics_port:
             http, _ = start_http_server(self._settings.mesh_metrics_port, addr=host)
             self._stack.callback(http.shutdown)
+        if sinks := _sinks(self._settings):
+            publisher = FigurePublisher(self._read, sinks, self._settings.mesh_figures_s)
+            watch.start("figures", publisher.run)
+            self._stack.callback(publisher.close)
+
+    def _read(self) -> list[Figure]:
+        return [figure for reading in self._readings for figure in reading()]
+
+    def _vitals(self) -> list[Figure]:
+        return [
+            Figure("mesh.memory.resident", "By", self.memory.share * self.memory.limit_bytes),
+            Figure("mesh.memory.share", "1", self.memory.share),
+            Figure("mesh.loop.lag", "s", self.loop_lag.last_s),
+        ]
 
     # The interface of grpc.aio.Server, for generated code.
 
@@ -193,6 +217,18 @@ class Server(grpc.aio.Server):
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
         return await self._grpc.wait_for_termination(timeout)
+
+
+def _sinks(settings: MeshSettings) -> list[Sink]:
+    if not settings.mesh_figures_s:
+        return []
+    host, sinks = socket.gethostname(), list[Sink]()
+    collector = settings.otel_exporter_otlp_metrics_endpoint or settings.otel_exporter_otlp_endpoint
+    if collector:
+        sinks.append(OtlpSink(settings.service, f"{host}:{os.getpid()}", collector))
+    if settings.mesh_cloudwatch_namespace:
+        sinks.append(CloudWatchSink(settings.mesh_cloudwatch_namespace, settings.service, host))
+    return sinks
 
 
 def _options(settings: MeshSettings) -> list[tuple[str, int]]:

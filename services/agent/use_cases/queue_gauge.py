@@ -51,6 +51,11 @@ class QueueGauge:
         finally:
             self._starting -= 1
 
+    @property
+    def last(self) -> Queue:
+        """As it was found half a second ago at the most."""
+        return self._last
+
     async def run(self) -> None:
         """Keeps looking."""
         while True:
