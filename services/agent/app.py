@@ -213,7 +213,7 @@ def _roles(role: Role, shared: Shared) -> RoleLookup | None:
 def _report(
     shared: Shared, server: Server, queue: QueueGauge, worker: StatelessCoordinator | None
 ) -> Callable[[], ProcessState]:
-    """This process tells how it is, and closes its circuit breakers when an operator wants that. Gives how to ask it."""
+    """This process tells how it is, and closes its circuit breakers when an operator wants that. Gives how it feels."""
 
     def feel() -> ProcessState:
         mean, worst = shared.reports.latencies_ms
