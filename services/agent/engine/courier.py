@@ -100,18 +100,18 @@ class Lane:
 
 
 class Courier:
-    """Both lanes of a run."""
+    """Both lanes of a run. Its receivers check the account alone, so that the runs of one account share a token."""
 
     def __init__(
         self,
-        run: tuple[UUID, UUID, int],
+        run: tuple[UUID, UUID],
         threads: Threads,
         billing: Billing,
         outbox: OutboxStore,
         mark: Mark,
         on_stop: Callable[[StopReason], None],
     ) -> None:
-        self._run_id, self._account_id, self._epoch = run
+        self._run_id, self._account_id = run
         self._threads = threads
         self._billing = billing
         self._outbox = outbox
@@ -148,7 +148,7 @@ class Courier:
         return await self._lanes["charges"].settled(timeout)
 
     async def _messages(self, payload: bytes) -> None:
-        with acting_for(str(self._account_id), run_id=str(self._run_id), epoch=self._epoch):
+        with acting_for(str(self._account_id)):
             if await self._threads.deliver(self._account_id, payload):
                 self._on_stop("deleted")
 
@@ -165,5 +165,5 @@ class Courier:
         return became != "counted"
 
     async def _charges(self, payload: bytes) -> None:
-        with acting_for(str(self._account_id), run_id=str(self._run_id), epoch=self._epoch):
+        with acting_for(str(self._account_id)):
             await self._billing.deliver(self._account_id, payload)

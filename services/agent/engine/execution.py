@@ -113,7 +113,7 @@ class Execution:
 
         publisher = parts.publisher(claim, tasks, fenced)
         courier = Courier(
-            (claim.run_id, claim.run.account_id, claim.epoch),
+            (claim.run_id, claim.run.account_id),
             parts.threads,
             parts.billing,
             parts.outbox,

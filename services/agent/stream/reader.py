@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.agent.stream.history import History, Looks
 from services.agent.stream.ids import parse_cursor
-from services.agent.stream.ports import EventStore, Tails
+from services.agent.stream.ports import EventStore, RunHead, Tails
 from services.agent.stream.viewer import Pace, Viewer
 
 PAGE = 100
@@ -23,14 +23,15 @@ class Reader:
         self._page = page
         self._looks = Looks(self._pace.idle_s)
 
-    async def watch(self, run_id: UUID, last_id: str) -> AsyncIterator[bytes]:
+    async def watch(self, run_id: UUID, last_id: str, head: RunHead | None = None) -> AsyncIterator[bytes]:
         """Serialized WatchRunResponses, to the terminal event, and for as long as that takes.
 
-        `last_id` is the id of the last event that the viewer has; empty, or not of this run: from the start. Raises
-        InvalidCursor, RunNotFound, and Unavailable when Postgres is needed and away: the viewer resumes.
+        `last_id` is the id of the last event that the viewer has; empty, or not of this run: from the start. `head` is
+        the run's row, where the caller has just read it. Raises InvalidCursor, RunNotFound, and Unavailable when
+        Postgres is needed and away: the viewer resumes.
         """
         cursor = parse_cursor(last_id)
         history = History(self._store, run_id, self._page, self._looks)
         with self._tails.joined(run_id) as tail:
-            async for payload in Viewer(history, tail, cursor, self._pace).run():
+            async for payload in Viewer(history, tail, cursor, self._pace).run(head):
                 yield payload

@@ -16,7 +16,7 @@ from services.agent.stream.codec import WireEvent, batch, id_of, kind_of, messag
 from services.agent.stream.history import History, OpenMessage
 from services.agent.stream.ids import START, EventId
 from services.agent.stream.mender import Mender
-from services.agent.stream.ports import Entry, ReadableTail, WireDown
+from services.agent.stream.ports import Entry, ReadableTail, RunHead, WireDown
 from services.kit.errors import Unavailable
 
 BATCH_BYTES = 64 * 1024
@@ -50,9 +50,9 @@ class Viewer:
         self._over = False
         self._overdue: EventId | None = None
 
-    async def run(self) -> AsyncIterator[bytes]:
-        """Serialized WatchRunResponses to the terminal event."""
-        head = await self._history.head()
+    async def run(self, head: RunHead | None = None) -> AsyncIterator[bytes]:
+        """Serialized WatchRunResponses to the terminal event. `head` is the run's row, if it was read just now."""
+        head = head or await self._history.head()
         self._epoch = head.epoch
         newest = await self._newest_published()
         if await self._is_unknown(newest, ended=head.ended):

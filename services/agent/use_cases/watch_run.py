@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from services.agent.codec.runs import stream_header
+from services.agent.stream.ports import RunHead
 from services.agent.stream.reader import Reader
 from services.agent.use_cases.see_run import SeeRun
 
@@ -33,7 +34,7 @@ class WatchRun:
         run, access = await self._see(viewer, run_id)
         checked = time.monotonic()
         yield stream_header(run)
-        async for payload in self._reader.watch(run_id, last_id):
+        async for payload in self._reader.watch(run_id, last_id, RunHead(run.epoch, run.completed_at is not None)):
             yield payload
             if self._leaving:
                 return

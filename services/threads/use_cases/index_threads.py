@@ -14,6 +14,7 @@ from services.threads.search_words import words
 
 _THREADS = 20
 _MESSAGES = 20
+_SHORT = 16 * 1024
 
 
 class IndexThreads:
@@ -40,7 +41,8 @@ class IndexThreads:
 
     async def _index(self, due: SearchDue) -> None:
         contents, name = await self._store.unsearched(due, _MESSAGES)
-        texts = await asyncio.to_thread(_texts, name, contents)  # long ones take tenths of a second
+        is_short = sum(len(json) for _, json in contents) < _SHORT  # long ones take tenths of a second
+        texts = _texts(name, contents) if is_short else await asyncio.to_thread(_texts, name, contents)
         searched = contents[-1][0] if contents else due.searched
         await self._store.write(due, texts, searched, done=len(contents) < _MESSAGES)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
+import asyncpg
 import pytest
 
 from services.kit.config import MeshSettings
@@ -125,6 +127,29 @@ async def test_an_exhausted_pool_answers_within_its_patience(database: Database)
         with pytest.raises(StorageUnavailable):
             await database.ping()
     assert time.monotonic() - started < 5
+
+
+async def test_whoever_waits_for_a_connection_gets_the_next_that_is_free(database: Database) -> None:
+    assert await asyncio.gather(*(database.fetchval("SELECT $1::int", n) for n in range(50))) == list(range(50))
+
+
+async def test_a_connection_at_hand_that_was_lost_is_replaced(database: Database, own_database_url: str) -> None:
+    async with database.connection() as connection:
+        lost = await connection.fetchval("SELECT pg_backend_pid()")
+    operator = await asyncpg.connect(own_database_url)
+    await operator.execute("SELECT pg_terminate_backend($1)", lost)
+    await operator.close()
+    with suppress(asyncpg.InterfaceError):  # what the pool took back
+        while not connection.is_closed():
+            await asyncio.sleep(0.01)
+    assert await database.fetchval("SELECT pg_backend_pid()") != lost
+
+
+async def test_a_cancelled_statement_leaves_its_connection_usable(database: Database) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await database.execute("SELECT pg_sleep(30)")
+    assert await database.fetchval("SELECT 1") == 1
 
 
 async def test_a_single_connection_is_configured_alike(settings: Settings) -> None:

@@ -163,7 +163,7 @@ def test_one_request_is_bounded_in_bytes_but_never_empty() -> None:
 async def test_a_write_is_owed_by_its_numbers_each_kind_on_its_own_lane() -> None:
     threads, billing, deleted = Receiver(), Receiver(), asyncio.Event()
     billing.mark = threads.mark  # type: ignore[method-assign]
-    courier = Courier((RUN_ID, ACCOUNT_ID, 1), threads, billing, OUTBOX, threads.mark, lambda _: deleted.set())  # type: ignore[arg-type]
+    courier = Courier((RUN_ID, ACCOUNT_ID), threads, billing, OUTBOX, threads.mark, lambda _: deleted.set())  # type: ignore[arg-type]
     async with Supervisor() as tasks:
         courier.start(tasks)
         billing.open.clear()
@@ -180,7 +180,7 @@ async def test_a_write_is_owed_by_its_numbers_each_kind_on_its_own_lane() -> Non
 async def test_a_deleted_thread_is_told_of() -> None:
     threads, deleted = Receiver(), asyncio.Event()
     threads.deleted = True
-    courier = Courier((RUN_ID, ACCOUNT_ID, 1), threads, Receiver(), OUTBOX, threads.mark, lambda _: deleted.set())  # type: ignore[arg-type]
+    courier = Courier((RUN_ID, ACCOUNT_ID), threads, Receiver(), OUTBOX, threads.mark, lambda _: deleted.set())  # type: ignore[arg-type]
     async with Supervisor() as tasks:
         courier.start(tasks)
         courier.add(row(1))
