@@ -14,6 +14,8 @@ from services.agent.use_cases.see_run import SeeRun
 
 RECHECK_S: Final = 30.0
 """How often a viewer who is not the owner is checked again."""
+FRESH_S: Final = 0.1
+"""For how long the row that was read when the viewer came is the run's row: a slow one may take its header late."""
 
 
 class WatchRun:
@@ -34,7 +36,9 @@ class WatchRun:
         run, access = await self._see(viewer, run_id)
         checked = time.monotonic()
         yield stream_header(run)
-        async for payload in self._reader.watch(run_id, last_id, RunHead(run.epoch, run.completed_at is not None)):
+        is_fresh = time.monotonic() - checked < FRESH_S
+        head = RunHead(run.epoch, run.completed_at is not None) if is_fresh else None
+        async for payload in self._reader.watch(run_id, last_id, head):
             yield payload
             if self._leaving:
                 return
