@@ -55,6 +55,7 @@ from services.agent.stream.cleanup import StreamCleanup
 from services.agent.stream.hints import Hints
 from services.agent.stream.hub import Hub
 from services.agent.stream.publisher import RunPublisher
+from services.agent.stream.rate_limiter import RateLimiter
 from services.agent.stream.raw import AnsweringBytes
 from services.agent.stream.reader import Reader
 from services.agent.stream.recall import TailRecall
@@ -112,6 +113,7 @@ class Shared:
     tasks: Supervisor
     wire: Wire
     hints: Hints
+    limiter: RateLimiter
     threads: threads_client.ThreadsClient
     billing: billing_client.BillingClient
     tools: tools_client.ToolsClient
@@ -194,6 +196,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
         tasks,
         wire,
         Hints(redis),
+        RateLimiter(redis, settings.starts_per_minute),
         threads,
         billing,
         tools,
@@ -316,6 +319,7 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
         Opening(shared.threads, shared.marks, clock.now),
         DefaultAgent(PostgresAgents(shared.database), uuid4),
         queue,
+        shared.limiter,
         StartSettings(
             settings.mesh_max_steps,
             settings.mesh_run_timeout_s,

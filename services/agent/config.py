@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
@@ -26,6 +26,9 @@ class Settings(MeshSettings):
 
     mesh_queue_limit: int = 5000
     """Runs that may wait in the whole mesh; more starts are refused with 429 until some have begun."""
+
+    mesh_rate_starts_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Runs that an account may start in any minute, over all processes. Unset: 30, none in ENV_MODE=local."""
 
     mesh_run_timeout_s: float = 3600.0
     """Seconds after which a run ends as failed; its holds expire an hour later."""
@@ -131,3 +134,8 @@ class Settings(MeshSettings):
 
     agent_tool_execution_strategy: Literal["parallel", "sequential"] = "parallel"
     """Whether the calls of one answer run at once or one after the other."""
+
+    @property
+    def starts_per_minute(self) -> int | None:
+        """Runs that an account may start a minute; None: any number."""
+        return self.mesh_rate_starts_per_minute or (None if self.env_mode == "local" else 30)

@@ -142,6 +142,13 @@ class Queue:
     oldest_s: float
 
 
+class StartWindow(Protocol):
+    """How many runs an account may start."""
+
+    async def admit(self, account_id: UUID, start_id: UUID) -> None:
+        """One more, or RateLimited. The same `start_id` counts once."""
+
+
 class RunStore(Protocol):
     """Runs as the API sees them. Every method is one statement; driver errors never leave it."""
 

@@ -85,6 +85,20 @@ def breaker_metrics() -> BreakerMetrics:
     return BreakerMetrics(REGISTRY)
 
 
+class LimiterMetrics:
+    """Starts of runs at the window of their account."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.refused = Counter("mesh_starts_limited", "Starts refused by the account's window", registry=registry)
+        self.unchecked = Counter("mesh_starts_unchecked", "Starts let in unseen: Redis is away", registry=registry)
+
+
+@cache
+def limiter_metrics() -> LimiterMetrics:
+    """This process' metrics of the window of starts."""
+    return LimiterMetrics(REGISTRY)
+
+
 @cache
 def _lag_gauge() -> Gauge:
     return Gauge("mesh_loop_lag_seconds", "Lateness of the event loop's timers", registry=REGISTRY)

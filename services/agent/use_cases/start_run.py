@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,7 +25,18 @@ from services.agent.errors import (
 )
 from services.agent.llm.errors import ModelUnavailableError
 from services.agent.llm.registry import ModelRegistry
-from services.agent.ports import Admission, Billing, ChosenAgent, Hints, NewRun, RunStore, ThreadRef, Threads, Tools
+from services.agent.ports import (
+    Admission,
+    Billing,
+    ChosenAgent,
+    Hints,
+    NewRun,
+    RunStore,
+    StartWindow,
+    ThreadRef,
+    Threads,
+    Tools,
+)
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.opening import Opening
 from services.agent.use_cases.queue_gauge import QueueGauge
@@ -84,12 +96,17 @@ class StartSettings:
 
 
 class Attempt:
-    """A start on its way: the id that its run would have, and whether credits are held under it."""
+    """A start on its way: the id that its run would have, and how far it came."""
 
-    def __init__(self, run_id: UUID) -> None:
+    def __init__(self, run_id: UUID, room: ExitStack) -> None:
         self.run_id = run_id
+        self.room = room
+        """Keeps the start's place in the queue until it ends."""
         self.generation = 0
+        self.passed = False
+        """By the queue and the account's window."""
         self.holds = False
+        """Credits, under that id."""
 
     def next(self, run_id: UUID) -> None:
         """The hold under the id before was given back by an earlier try with the same key."""
@@ -111,6 +128,7 @@ class StartRun:
         opening: Opening,
         default_agent: DefaultAgent,
         queue: QueueGauge,
+        window: StartWindow,
         settings: StartSettings,
         new_id: Callable[[], UUID],
         now: Callable[[], datetime],
@@ -125,17 +143,19 @@ class StartRun:
         self._opening = opening
         self._default_agent = default_agent
         self._queue = queue
+        self._window = window
         self._settings = settings
         self._new_id = new_id
         self._now = now
         self._adopt = adopt
 
     async def __call__(self, start: Start) -> Run:
-        with self._queue.admitting():
-            return await self._start(start)
+        with ExitStack() as room:
+            return await self._start(start, Attempt(self._run_id(start, 0), room))
 
-    async def _start(self, start: Start) -> Run:
-        attempt = Attempt(self._run_id(start, 0))
+    async def _start(self, start: Start, attempt: Attempt) -> Run:
+        if start.key is None:  # no repeat of anything: refused without asking storage
+            await self._pass(start, attempt)
         thread_id = start.thread_id or (uuid5(attempt.run_id, "thread") if start.key else self._new_id())
         try:
             return await self._tries(start, thread_id, attempt)
@@ -162,6 +182,7 @@ class StartRun:
         admission = await self._store.admission(start.account_id, thread_id, start.agent_id, start.key)
         if admission.existing:
             return self._repeated(start, admission)
+        await self._pass(start, attempt)
         agent = admission.agent
         if agent is None:
             await self._look_for_agent(start)
@@ -176,6 +197,14 @@ class StartRun:
         )
         self._check_room(start, admission)
         return await self._admit(start, attempt, model, thread, agent, admission)
+
+    async def _pass(self, start: Start, attempt: Attempt) -> None:
+        """Queue and window, once for all tries."""
+        if attempt.passed:
+            return
+        attempt.passed = True
+        attempt.room.enter_context(self._queue.admitting())
+        await self._window.admit(start.account_id, attempt.run_id)
 
     def _check_room(self, start: Start, admission: Admission) -> None:
         if self._on_conflict(start) == "reject" and admission.busy_with:

@@ -113,3 +113,28 @@ async def test_runs_leave_a_provider_alone_that_failed_five_times(make_agent: An
 def rejected(dependency: str) -> float:
     """Calls that a breaker of this process did not send."""
     return REGISTRY.get_sample_value("mesh_circuit_rejected_total", {"dependency": dependency}) or 0.0
+
+
+async def test_a_repeat_gets_its_run_back_although_the_queue_is_full(make_agent: Any) -> None:
+    stub = (await make_agent("api", mesh_queue_limit=1)).stub(AgentRunsStub, "user")
+    first = await start(stub, "[[say hi]]", idempotency_key="k1")
+    assert (await refusal(start(stub, "[[say hi]]", idempotency_key="k2"))).reason == QueueFull.reason
+    assert await start(stub, "[[say hi]]", idempotency_key="k1") == first
+
+
+async def test_the_window_of_an_account_holds_over_all_replicas_and_lets_repeats_through(
+    make_agent: Any, neighbours: Any
+) -> None:
+    agents = [await make_agent("api", mesh_rate_starts_per_minute=2) for _ in range(2)]
+    one, two = (agent.stub(AgentRunsStub, "user") for agent in agents)
+    first = await start(one, "[[say hi]]", idempotency_key="k1")
+    second = await start(two, "[[say hi]]")
+    for stub, key in ((one, "k2"), (two, None)):
+        error = await refusal(start(stub, "[[say hi]]", idempotency_key=key))
+        assert isinstance(error, RateLimited)
+        assert (error.reason, error.params["limit"]) == (RateLimited.reason, 2)
+        assert error.retry_after_s is not None
+        assert 0 < error.retry_after_s <= 60
+    assert await start(two, "[[say hi]]", idempotency_key="k1") == first
+    assert neighbours[0].billing.held.keys() == {first.agent_run_id, second.agent_run_id}
+    assert (await start(agents[0].stub(AgentRunsStub, "other"), "[[say hi]]")).agent_run_id

@@ -1,0 +1,90 @@
+"""How many runs an account may start: a sliding window in Redis, one for all processes of the API.
+
+The window remembers each start of the last minute, so that no minute, wherever it begins, has more than the limit. The
+clock is that of Redis: those of the processes need not agree. Without Redis every start
+passes; billing guards the money.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from services.kit.errors import RateLimited
+from services.kit.redis import CacheUnavailable, Redis, neutral_errors
+from services.kit.telemetry import limiter_metrics
+
+log = structlog.get_logger()
+
+WINDOW_S: Final = 60
+_PATIENCE_S: Final = 0.25
+"""A start waits no longer for its window."""
+
+# Of one member only the first start counts: a repeat passes, also where the first is still on its way.
+_ADMIT: Final = """
+local now = tonumber(ARGV[4])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local limit, window = tonumber(ARGV[2]), tonumber(ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - window))
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  return 0
+end
+if redis.call('ZCARD', KEYS[1]) >= limit then
+  local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  return math.max(1, oldest[2] + window - now)
+end
+redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])
+redis.call('PEXPIRE', KEYS[1], window)
+return 0
+"""
+
+
+class RateLimiter:
+    """`limit` starts a minute and account; None: any number. `now_ms`: another clock than Redis' own."""
+
+    def __init__(self, client: Redis, limit: int | None, now_ms: Callable[[], int] | None = None) -> None:
+        self._limit = limit
+        self._now_ms = now_ms
+        self._admit = client.register_script(_ADMIT)
+        self._metrics = limiter_metrics()
+        self._away = False
+
+    async def admit(self, account_id: UUID, start_id: UUID) -> None:
+        """One more start, or RateLimited. The same `start_id` counts once."""
+        if self._limit is None:
+            return
+        wait_ms = await self._ask(f"agent:starts:{account_id}", str(start_id), self._limit)
+        if wait_ms:
+            self._metrics.refused.inc()
+            raise RateLimited(
+                f"The account may start {self._limit} runs a minute",
+                params={"limit": self._limit, "remaining": 0, "window_s": WINDOW_S},
+                retry_after_s=wait_ms / 1000,
+            )
+
+    async def _ask(self, key: str, member: str, limit: int) -> int:
+        """Milliseconds to wait; 0: admitted."""
+        now = self._now_ms() if self._now_ms else ""
+        try:
+            with neutral_errors():
+                async with asyncio.timeout(_PATIENCE_S):
+                    waits = int(await self._admit(keys=[key], args=[member, limit, WINDOW_S * 1000, now]))
+        except CacheUnavailable:
+            self._metrics.unchecked.inc()
+            self._told(away=True)
+            return 0
+        self._told(away=False)
+        return waits
+
+    def _told(self, *, away: bool) -> None:
+        """Once when it begins, once when it is over."""
+        if away != self._away:
+            self._away = away
+            log.warning("starts.unlimited" if away else "starts.limited_again")
