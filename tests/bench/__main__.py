@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import adapters, chats, crowds, durability, files, report, scenes
+from tests.bench import adapters, chats, crowds, durability, files, multitude, report, scenes
 from tests.bench.report import Row
 from tests.support.mesh import CHECKOUT, running_mesh
 from tests.support.postgres import EmbeddedPostgres
@@ -30,6 +30,7 @@ SCENES = {
     "viewers": crowds.on_one_run,
     "stuck": crowds.stuck,
     "idle": crowds.idle,
+    "multitude": multitude.multitude,
     "durability": durability.durability,
     "pages": chats.pages,
     "chat": chats.chat,

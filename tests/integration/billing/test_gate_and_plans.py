@@ -147,6 +147,17 @@ async def test_many_posts_consume_a_runs_holds_and_its_end_gives_the_rest_back(w
     assert await world.settle(account, run, thread, [last], release=True) == ([60], 0)
 
 
+async def test_calls_far_below_a_cent_are_debited_to_the_microcredit(world: World) -> None:
+    account = await world.wallet(200)
+    start = world.start(account)
+    await world.authorize(start)
+    before = await world.available(account) + 50 * MICRO
+    charges = [usage_charge(start.run_id, step, TokenUsage(prompt=1)) for step in range(100)]
+    amounts, _ = await world.settle(account, start.run_id, start.thread_id, charges, release=True)
+    assert amounts == [60] * 100
+    assert await world.available(account) == before - 6000
+
+
 async def test_a_charge_must_carry_its_own_runs_key_and_a_known_price(world: World) -> None:
     account, run = await world.wallet(10), new_id()
     with pytest.raises(InvalidArgument):
