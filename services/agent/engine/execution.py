@@ -128,9 +128,9 @@ class Execution:
             more = await AgentRunner(state, parts.context).run(fold(journal, claim.spec.max_steps))
         except Interrupted:
             await publisher.close()
-            await self._ownership.release(claim)
-            log.info("run.handed_over", run_id=str(claim.run_id), epoch=claim.epoch)
-            await parts.hints.work()
+            if await self._ownership.release(claim):
+                log.info("run.handed_over", run_id=str(claim.run_id), epoch=claim.epoch)
+                await parts.hints.work()
             return
         await publisher.close()
         await courier.charges_settled(1.0)

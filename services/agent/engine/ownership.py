@@ -55,6 +55,10 @@ class RunOwnership:
         """Waits until the last good beat is young enough to begin something new."""
         await self._heartbeat.fresh()
 
-    async def release(self, claim: Claim) -> None:
-        """Gives a run back at once, without burning an attempt."""
-        await self._store.release(Fence(claim.run_id, claim.epoch, claim.run.account_id))
+    async def release(self, claim: Claim) -> bool:
+        """Gives a run back at once, burning no attempt. False while storage is away: its lease ends by itself."""
+        try:
+            await self._store.release(Fence(claim.run_id, claim.epoch, claim.run.account_id))
+        except Unavailable:
+            return False
+        return True

@@ -30,6 +30,7 @@ from services.gateway.edge.use_cases.upload_file import UploadFile
 from services.gateway.edge.viewers import seconds_left, viewer_of
 from services.kit.clock import Clock
 from services.kit.context import current_caller
+from services.kit.errors import InvalidArgument
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -157,8 +158,10 @@ class _Body:
         return cls(_one(pb.CreateThreadRequest(body=body)))
 
     async def begin(self) -> str:
-        """Waits for the first message; the content type."""
-        self.first = await anext(self._requests)
+        """Waits for the first message; the content type. Raises InvalidArgument where none came."""
+        self.first = await anext(self._requests, None)
+        if self.first is None:
+            raise InvalidArgument.of("body", "is missing")
         return str(self.first.body.content_type)
 
     async def pieces(self) -> AsyncIterator[bytes]:

@@ -13,10 +13,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2
 from mesh.agent.v1 import agents_pb2, events_pb2, runs_pb2
 from mesh.billing.v1 import billing_pb2
+from mesh.gateway.v1 import edge_pb2
+from mesh.gateway.v1.edge_pb2_grpc import EdgeStub
 from mesh.sandbox.v1 import sandbox_pb2
 from mesh.threads.v1 import threads_pb2
 
-from services.kit.errors import NotFound, PaymentRequired
+from services.kit.errors import InvalidArgument, NotFound, PaymentRequired
 from tests.contract.gateway.frame_schemas import check_frame
 from tests.contract.gateway.sample_events import SAMPLES, event
 from tests.integration.gateway.conftest import House
@@ -410,3 +412,13 @@ async def test_health_of_all_really_asks(house: House) -> None:
         await house.mesh.health.set("", serving.SERVING)
     assert detail["services"]["threads"] == "not_ready"
     assert detail["services"]["redis"] == "healthy"
+
+
+async def test_a_form_of_which_nothing_came_is_refused(house: House) -> None:
+    async def nothing() -> AsyncIterator[edge_pb2.StartAgentRunRequest]:
+        return
+        yield
+
+    with pytest.raises(InvalidArgument) as refused:
+        await house.edge.stub(EdgeStub, "user").StartAgentRun(nothing())
+    assert [violation.field for violation in refused.value.violations] == ["body"]
