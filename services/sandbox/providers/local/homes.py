@@ -77,6 +77,7 @@ class Homes:
     def open(self, new_node: Callable[[], str]) -> str:
         """Takes the root for this process and returns the node's name, made once by `new_node`.
 
+        What a service that was killed had begun to write or to delete is gone then; its files were never seen whole.
         Raises `BlockingIOError` when another service has it.
         """
         for directory in (self.root, self.root / "homes", self.root / "uids"):
@@ -84,6 +85,7 @@ class Homes:
             directory.chmod(0o711)
         self._lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._clear()
         node = self.root / "node"
         if not node.exists():
             node.write_text(new_node())
@@ -95,6 +97,12 @@ class Homes:
             os.close(self._lock)
             self._lock = -1
         self._changing = threading.Lock()
+
+    def _clear(self) -> None:
+        for place in ("staging", "trash"):
+            for left in sorted((self.root / "homes").glob(f"*/{place}/*")):
+                if os.path.lexists(left):  # else it was another's yard, and went with that
+                    purge(left)
 
     def find(self, sandbox_id: str) -> Home | None:
         """A sandbox's home, if it was made."""
