@@ -32,8 +32,6 @@ _BAD_CONFIGURATION = frozenset({2})
 _LOOPBACK = "127.0.0.1"
 _ENVOY_ADMIN = "envoy-admin"
 _TWIN = "-twin"
-_ALONE = "sandbox"
-"""Its commands are its children and its directory has one user: there can not be two."""
 _OVERLAP = 2.0  # callers dial an address that was refused every second
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -82,7 +80,7 @@ class Plan:
         """Every process has a port for RPCs and one for its metrics, and others for its twin."""
         names = [process.name for process in self._processes]
         first = [*names, *map(_metrics, names), _ENVOY_ADMIN]
-        return [*first, *(name + _TWIN for name in first if not name.startswith(_ALONE))]
+        return [*first, *(name + _TWIN for name in first)]
 
     def parts(self, ports: Mapping[str, int]) -> tuple[Part, ...]:
         """Storage that no URL was given for, the services, Envoy; `ports` by `port_names`."""
@@ -97,8 +95,6 @@ class Plan:
 
     def _service(self, process: Process, ports: Mapping[str, int], needs: frozenset[str]) -> Part:
         part = self._process(process, ports, needs, "")
-        if process.name == _ALONE:
-            return part
         twin = self._process(process, ports, needs, _TWIN)
         return replace(_called(part), twin=_called(twin)) if process.target else replace(part, twin=twin)
 
@@ -138,7 +134,7 @@ class Plan:
     def _targets(self, ports: Mapping[str, int]) -> dict[str, str]:
         return {
             f"MESH_{process.target.upper()}_URL": ",".join(
-                f"{_LOOPBACK}:{ports[name]}" for name in (process.name, process.name + _TWIN) if name in ports
+                f"{_LOOPBACK}:{ports[name]}" for name in (process.name, process.name + _TWIN)
             )
             for process in self._processes
             if process.target
@@ -161,6 +157,7 @@ class Plan:
             "SUPABASE_JWT_SECRET": user_secret(self._settings, self._data),
             "PYTHONPATH": python_path(self._inherited),
             "PYTHONUNBUFFERED": "1",
+            "MESH_SANDBOX_SUCCEEDS": "true",
         }
 
 

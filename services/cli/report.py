@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from . import probes
 from .state import MeshState, PartStatus, Phase
 
-_SANDBOX_METRICS = "sandbox-metrics"
+_SANDBOX_METRICS = ("sandbox-metrics", "sandbox-metrics-twin")
 _ISOLATION = "mesh_sandbox_isolation_info"
 
 
@@ -85,10 +85,15 @@ async def _part(status: PartStatus, now: float) -> PartReport:
 
 async def _sandbox_level(ports: dict[str, int]) -> str | None:
     """None where the sandbox doesn't say."""
+    said = [await _level_said(ports[name]) for name in _SANDBOX_METRICS if name in ports]
+    return next(filter(None, said), None)
+
+
+async def _level_said(port: int) -> str | None:
     try:
         async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
-            answer = await client.get(f"http://127.0.0.1:{ports[_SANDBOX_METRICS]}/metrics")
-    except (httpx.HTTPError, KeyError):
+            answer = await client.get(f"http://127.0.0.1:{port}/metrics")
+    except httpx.HTTPError:
         return None
     samples = (sample for family in text_string_to_metric_families(answer.text) for sample in family.samples)
     return next((sample.labels["level"] for sample in samples if sample.name == _ISOLATION), None)

@@ -6,6 +6,7 @@ collected, and adapted when the server starts: only then is the table compared w
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -31,6 +32,7 @@ from services.kit.interceptors import (
     Authorization,
     Deadlines,
     Errors,
+    Hold,
     Interceptor,
     Telemetry,
     Validation,
@@ -79,6 +81,7 @@ class Server(grpc.aio.Server):
         self._ready_hooks: list[Callable[[], object]] = []
         self._drain_hooks: list[DrainHook] = []
         self._readings: list[Reading] = [self._vitals]
+        self._holds: list[Hold] = []
         self._readiness = Readiness()
         self._stack = AsyncExitStack()
         self._grpc = grpc.aio.server(options=_options(settings))
@@ -89,6 +92,10 @@ class Server(grpc.aio.Server):
     def check(self, name: str, ask: ReadinessCheck) -> None:
         """A dependency without which this process is not ready."""
         self._readiness.add(name, ask)
+
+    def hold(self, over: asyncio.Event) -> None:
+        """RPCs are taken in, and wait until then: for a service that must wait for its predecessor's end."""
+        self._holds.append(Hold(over))
 
     def on_ready(self, hook: Callable[[], object]) -> None:
         """Called once the process serves: for what it needs soon, and should not be waited for."""
@@ -155,6 +162,7 @@ class Server(grpc.aio.Server):
             Authentication(authenticator),
             Authorization(self._roles),
             Validation(),
+            *self._holds,
         )
 
     def _offer_reflection(self) -> None:

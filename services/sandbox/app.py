@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from functools import cache
 
 from mesh.sandbox.v1 import history_pb2_grpc, sandbox_pb2_grpc
 from mesh.threads.v1.threads_pb2_grpc import ThreadsInternalStub
-from prometheus_client import REGISTRY, Info
 
 from services.kit.channels import open_channels
 from services.kit.clock import SystemClock
@@ -22,6 +20,7 @@ from services.kit.tasks import Supervisor
 from services.sandbox.clients.threads import IDEMPOTENT, ThreadsProjectAccess
 from services.sandbox.config import MIB, Settings
 from services.sandbox.history_servicer import HistoryUseCases, SandboxHistoryServicer
+from services.sandbox.moving_in import MovingIn
 from services.sandbox.policy import POLICY
 from services.sandbox.ports import ProjectAccess
 from services.sandbox.providers.local.engine import EngineConfig
@@ -64,7 +63,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     await prepare_schema(settings, MIGRATIONS)
     database = await stack.enter_async_context(open_database(settings))
     channels = await stack.enter_async_context(open_channels(settings))
-    provider = await stack.enter_async_context(local_provider(settings))
+    provider, tenancy = local_provider(settings), await stack.enter_async_context(AsyncExitStack())
     threads = ThreadsInternalStub(channels.open("threads", idempotent=IDEMPOTENT))
     access = ThreadsProjectAccess(threads, SystemClock(), settings.mesh_sandbox_access_cache_s)
 
@@ -74,13 +73,6 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     tasks = await stack.enter_async_context(Supervisor())
     keeper = KeepHistory(history, tasks, SystemClock(), settings.mesh_sandbox_history_pause_s)
     runner = ProcessRunner(processes, provider, keeper, tasks, SystemClock(), RandomIds())
-    lost = await runner.recover()
-    isolation = provider.isolation
-    _isolation_info().info({"level": isolation.level, "unsafe": str(isolation.unsafe).lower()})
-    log.info("sandbox.ready", level=isolation.level, unsafe=isolation.unsafe, missing=isolation.missing, lost=lost)
-
-    tasks.start("quotas", provider.watch)
-    tasks.start("housekeeping", _housekeeping(settings, sandboxes, processes, uploads, provider, runner).run)
     opened = OpenSandbox(sandboxes, provider, access, SystemClock(), RandomIds())
     use = _use_cases(settings, sandboxes, uploads, provider, access, opened, keeper, runner)
     server = Server(settings, POLICY)
@@ -90,12 +82,11 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     sandbox_pb2_grpc.add_SandboxInternalServicer_to_server(SandboxInternalServicer(use), server)
     server.check("postgres", database.ping)
     server.on_drain(runner.drain)
+    house = _housekeeping(settings, sandboxes, processes, uploads, provider, runner)
+    moving = MovingIn(provider, tenancy, tasks, runner, house)
+    server.hold(moving.done)
+    await moving.begin(succeeds=settings.mesh_sandbox_succeeds)
     return server
-
-
-@cache
-def _isolation_info() -> Info:
-    return Info("mesh_sandbox_isolation", "What holds the limits of this machine's sandboxes", registry=REGISTRY)
 
 
 def local_provider(settings: Settings) -> LocalProvider:

@@ -22,6 +22,9 @@ class Settings(MeshSettings):
     allow_unsafe_sandbox: bool = False
     """Run commands even where this machine cannot isolate them, and say so in every answer."""
 
+    mesh_sandbox_succeeds: bool = False
+    """Start while another service has the data directory; calls wait for its end. False: refuse to start then."""
+
     mesh_sandbox_bwrap: Path | None = None
     """The bubblewrap to use. Unset: the system's if it is at least 0.8, else the bundled one."""
 

@@ -52,6 +52,16 @@ class Load:
             await self._ask("POST", f"/threads/{thread_id}/messages/add", json={"content": "hello", "type": "user"})
             await asyncio.sleep(0.05)
 
+    async def keep_a_file(self, project_id: str) -> None:
+        """Of sandboxes there can be one service at a time."""
+        made = (await self.client.post(f"/project/{project_id}/sandbox/start")).json()
+        files, kept = f"/sandboxes/{made['sandbox_id']}/files", {"path": "/workspace/kept.txt"}
+        await self.client.post(files, data=kept, files={"file": ("kept.txt", b"kept")})
+        while not self.over.is_set():
+            await self._ask("PUT", files, json={**kept, "content": "kept"})
+            await self._ask("GET", f"{files}?path=/workspace")
+            await asyncio.sleep(0.05)
+
     async def run(self) -> None:
         """Starts runs and watches each to its end."""
         while not self.over.is_set():
@@ -73,7 +83,7 @@ class Load:
             self.failed.append(f"{verb} {path}: {failed!r}")
         else:
             if not answer.is_success:
-                self.failed.append(f"{verb} {path}: {answer.status_code} {answer.text}")
+                self.failed.append(f"{verb} {path}: {answer.status_code} {answer.json()['detail']['error_code']}")
 
 
 async def restart(mesh: RunningMesh, *parts: str) -> None:
@@ -108,6 +118,7 @@ async def test_every_process_is_restarted_under_load_and_nobody_notices(mesh: Ru
                 people.create_task(load_.run())
             people.create_task(load_.read(first["thread_id"]))
             people.create_task(load_.write(first["thread_id"]))
+            people.create_task(load_.keep_a_file(first["project_id"]))
             await restart(mesh)
             load_.over.set()
         assert not load_.failed, Counter(load_.failed)

@@ -27,8 +27,8 @@ def restart(
 ) -> None:
     """Restart parts while the mesh serves: clients notice nothing, and runs are handed over.
 
-    Each is started anew before the old one ends, but for sandbox and storage: of these there is one alone, and calls to
-    it are refused until it is back.
+    Each is started anew before the old one ends, but for storage: of that there is one alone, and what needs it is
+    refused until it is back.
     """
     data = load_settings(Settings).data_dir()
     state = load(data.state)

@@ -9,6 +9,7 @@ from services.kit.interceptors.auth import Authentication
 from services.kit.interceptors.chain import Call, Interceptor, Proceed, adapt
 from services.kit.interceptors.deadlines import Deadlines
 from services.kit.interceptors.errors import Errors
+from services.kit.interceptors.hold import Hold
 from services.kit.interceptors.policy import Authorization
 from services.kit.interceptors.telemetry import Telemetry
 from services.kit.interceptors.validation import Validation
@@ -19,6 +20,7 @@ __all__ = [
     "Call",
     "Deadlines",
     "Errors",
+    "Hold",
     "Interceptor",
     "Proceed",
     "Telemetry",

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,20 @@ async def test_two_services_never_share_a_directory(database_url: str, place: Pa
         with pytest.raises(Unavailable, match="another sandbox service"):
             async with running_sandbox(database_url, place):
                 pass
+
+
+async def test_a_successor_holds_calls_until_its_predecessor_has_left(database_url: str, place: Path) -> None:
+    async with AsyncExitStack() as predecessor:
+        old = await predecessor.enter_async_context(running_sandbox(database_url, place))
+        project = old.projects.make()
+        await old.run(project, "echo kept > f")
+        async with running_sandbox(database_url, place, mesh_sandbox_succeeds=True) as new:
+            new.projects.owners |= old.projects.owners
+            reading = asyncio.create_task(new.read(project, "f"))
+            done, _ = await asyncio.wait([reading], timeout=0.3)
+            assert not done
+            await predecessor.aclose()
+            assert await reading == b"kept\n"
 
 
 async def test_workspace_and_ends_outlive_the_service(database_url: str, place: Path) -> None:

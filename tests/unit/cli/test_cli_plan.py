@@ -77,13 +77,13 @@ def test_neighbours_are_told_where_each_service_listens(tmp_path: Path) -> None:
     assert len(set(listens)) == len(listens) == 7
 
 
-def test_every_part_but_sandbox_and_storage_may_run_twice_at_addresses_of_its_own(tmp_path: Path) -> None:
+def test_every_part_but_storage_may_run_twice_at_addresses_of_its_own(tmp_path: Path) -> None:
     parts = planned(tmp_path, settings(database_url=None, redis_url=None))
 
     twins = {name: part.twin for name, part in parts.items() if part.twin}
-    assert parts.keys() - twins.keys() == {"postgres", "redis", "sandbox"}
+    assert parts.keys() - twins.keys() == {"postgres", "redis"}
     everybody = [*parts.values(), *twins.values()]
-    for variable, where in (("MESH_LISTEN", 13), ("MESH_METRICS_PORT", 13), ("MESH_ENVOY_ADMIN_PORT", 2)):
+    for variable, where in (("MESH_LISTEN", 14), ("MESH_METRICS_PORT", 14), ("MESH_ENVOY_ADMIN_PORT", 2)):
         addresses = [part.env[variable] for part in everybody if variable in part.env]
         assert len(set(addresses)) == len(addresses) == where
     assert len({part.probe for part in everybody}) == len(everybody)

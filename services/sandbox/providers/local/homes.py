@@ -83,8 +83,13 @@ class Homes:
         for directory in (self.root, self.root / "homes", self.root / "uids"):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o711)
-        self._lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise
+        self._lock = lock
         self._clear()
         node = self.root / "node"
         if not node.exists():

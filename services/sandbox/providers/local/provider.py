@@ -39,6 +39,10 @@ from services.sandbox.providers.local.tree import Tree, adopt_orphans
 WATCH_S = 0.25
 
 
+class DirectoryTaken(Unavailable):
+    """Another sandbox service has the data directory."""
+
+
 @dataclass
 class _Live:
     """What is held of a sandbox while the service runs."""
@@ -74,11 +78,11 @@ class LocalProvider:
         return self._config.limits
 
     async def __aenter__(self) -> Self:
-        """Takes the data directory and runs the self-test."""
+        """Takes the data directory and runs the self-test. Raises DirectoryTaken."""
         try:
             self.node = await asyncio.to_thread(self.homes.open, self._new_id)
         except BlockingIOError:
-            raise Unavailable(f"another sandbox service uses {self.homes.root}") from None
+            raise DirectoryTaken(f"another sandbox service uses {self.homes.root}") from None
         adopt_orphans(True)
         await self._engine.open(self.node)
         return self
