@@ -84,9 +84,6 @@ class Settings(MeshSettings):
     mesh_rate_burst: Positive = 100
     """Requests a user may send at once."""
 
-    mesh_rate_starts_per_minute: Positive = 30
-    """Runs a user may start a minute. Not in ENV_MODE=local."""
-
     mesh_streams_per_user: Positive = 10
     """Event streams a user (an address where nobody is known) may hold open per edge. Not in ENV_MODE=local."""
 

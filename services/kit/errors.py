@@ -21,6 +21,7 @@ STATUS_KEY = "x-mesh-status"
 BODY_KEY = "x-mesh-error"
 RETRY_KEY = "retry-after"
 DETAILS_KEY = "grpc-status-details-bin"
+_WINDOW = ("limit", "remaining", "reset")
 
 # Trailing metadata shares 8 KiB with everything else on the way, so what an error says is bounded.
 _MAX_MESSAGE = 500
@@ -231,7 +232,17 @@ def to_wire(error: MeshError, *, domain: str, request_id: str) -> tuple[tuple[st
     ]
     if error.retry_after_s is not None:
         trailers.append((RETRY_KEY, str(max(1, math.ceil(error.retry_after_s)))))
+    if isinstance(error, RateLimited):
+        trailers += _window(error)
     return tuple(trailers)
+
+
+def _window(error: RateLimited) -> list[tuple[str, str | bytes]]:
+    """Of a limit that says what is left of it: how much, and seconds until there is more."""
+    if "limit" not in error.params or "remaining" not in error.params or error.retry_after_s is None:
+        return []
+    figures = error.params["limit"], error.params["remaining"], math.ceil(error.retry_after_s)
+    return [(f"x-ratelimit-{name}", str(value)) for name, value in zip(_WINDOW, figures, strict=True)]
 
 
 def _bounded_params(error: MeshError) -> dict[str, Json]:

@@ -25,7 +25,7 @@ class Rule:
     `exposure`: `public` RPCs are routed by the gateway, `internal` ones refuse every user's token. `users`, `anonymous`
     and `services` (a set of names) say who may call; `role` asks in addition that the user has it. `deadline_s` is the
     longest the RPC may take; None is 30 s, and for streams as long as the caller stays. `idempotent`: a client may
-    repeat it by itself. `rate` names the gateway's bucket.
+    repeat it by itself. `rate` says how the gateway limits it.
     """
 
     exposure: Exposure = "public"

@@ -11,7 +11,7 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.kit.circuit_breaker import CircuitBreaker, CircuitOpen, CircuitSettings
@@ -25,11 +25,14 @@ _TIMEOUT_S = 1.0
 # Its state is lost and made again within a second, so that is how long it is left alone: half a minute without hints
 # and rate windows would cost more than three commands that fail.
 _CIRCUIT: Final = CircuitSettings(open_s=1.0)
-_AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
+_AWAY = (RedisConnectionError, RedisTimeoutError, OSError, OutOfMemoryError, ReadOnlyError)
+
+_IN_A_SCRIPT = ("-OOM ", "-READONLY ")
+"""What the same refusals are called where a script meets them."""
 
 
 class CacheUnavailable(Unavailable):
-    """Redis is away, or does not answer in time. Callers go on without it where they can."""
+    """Redis is away, takes nothing, or does not answer in time. Callers go on without it where they can."""
 
     reason = "CACHE_UNAVAILABLE"
 
@@ -57,6 +60,10 @@ class GuardedRedis(redis.asyncio.Redis):
                 return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except CircuitOpen as left_alone:
             raise RedisConnectionError("left alone after failures in a row") from left_alone
+        except ResponseError as refused:
+            if any(word in str(refused) for word in _IN_A_SCRIPT):
+                raise OutOfMemoryError(str(refused)) from refused
+            raise
 
 
 @asynccontextmanager

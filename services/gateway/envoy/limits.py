@@ -1,6 +1,8 @@
-"""Token buckets in Envoy: one per user, or per address where nobody is known, and a tighter one for starting runs.
+"""Token buckets in Envoy: one per user, or per address where nobody is known.
 
-The buckets live in this Envoy alone and are full when it restarts: they guard the mesh, billing guards the money.
+The buckets live in this Envoy alone and are full when it restarts: they guard the mesh, billing guards the money. How
+many runs an account may start is the agent's to say, which knows a repeat; what it says of its window is told in place
+of the bucket's headers.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 from services.gateway.config import Settings
 from services.gateway.envoy.jwt import JWT_FILTER, PAYLOAD
 from services.gateway.envoy.typed import Json, http_filter, seconds, typed
+from services.kit.policy import Rate
 
 RATE_FILTER = "envoy.filters.http.local_ratelimit"
-ROUTE_METADATA = "mesh.gateway"
+WINDOW = "window"
 _MAX_USERS = 50_000
 _PLENTY = 1_000_000_000
 
@@ -26,7 +29,7 @@ def rate_limit_filter(settings: Settings) -> Json:
         always_consume_default_token_bucket=False,
         filter_enabled=_always(),
         filter_enforced=_always(),
-        rate_limits=[{"actions": actions} for actions in (_STARTS, [_USER], _ANONYMOUS)],
+        rate_limits=[{"actions": actions} for actions in ([_USER], _ANONYMOUS)],
         descriptors=_buckets(settings),
         max_dynamic_descriptors=_MAX_USERS,
         enable_x_ratelimit_headers="DRAFT_VERSION_03",
@@ -34,22 +37,17 @@ def rate_limit_filter(settings: Settings) -> Json:
     )
 
 
-def rate_of_route(rate: str) -> tuple[Json, Json]:
-    """What a route says about itself: its metadata, and its configuration of the filter."""
+def limits_of_route(rate: Rate) -> Json:
+    """Its configuration of the filters."""
     if rate == "none":
-        return {}, {RATE_FILTER: typed("envoy.config.route.v3.FilterConfig", disabled=True)}
-    return {"filter_metadata": {ROUTE_METADATA: {"rate": rate}}}, {}
+        return {RATE_FILTER: typed("envoy.config.route.v3.FilterConfig", disabled=True)}
+    return {WINDOW: typed("envoy.extensions.filters.http.lua.v3.LuaPerRoute", name=WINDOW)} if rate == "start" else {}
 
 
 _SUBJECT = {"key": JWT_FILTER, "path": [{"key": PAYLOAD}, {"key": "sub"}]}
-_RATE = {"key": ROUTE_METADATA, "path": [{"key": "rate"}]}
 _USER: Json = {
     "metadata": {"descriptor_key": "user", "source": "DYNAMIC", "metadata_key": _SUBJECT, "skip_if_absent": True}
 }
-_STARTS: list[Json] = [
-    {"metadata": {"descriptor_key": "rate", "source": "ROUTE_ENTRY", "metadata_key": _RATE, "skip_if_absent": True}},
-    _USER,
-]
 _UNSIGNED = [{"name": "authorization", "present_match": True}]
 _ANONYMOUS: list[Json] = [
     {"header_value_match": {"descriptor_value": "nobody", "expect_match": False, "headers": _UNSIGNED}},
@@ -58,19 +56,10 @@ _ANONYMOUS: list[Json] = [
 
 
 def _buckets(settings: Settings) -> list[Json]:
-    starts, all_calls = settings.mesh_rate_starts_per_minute, settings.mesh_rate_per_minute
-    return [
-        _bucket([{"key": "rate", "value": "start"}, {"key": "user"}], starts, starts),
-        _bucket([{"key": "user"}], settings.mesh_rate_burst, all_calls),
-        _bucket(
-            [{"key": "header_match", "value": "nobody"}, {"key": "remote_address"}], settings.mesh_rate_burst, all_calls
-        ),
-    ]
-
-
-def _bucket(entries: list[Json], burst: int, per_minute: int) -> Json:
-    fill = {"max_tokens": burst, "tokens_per_fill": 1, "fill_interval": seconds(round(60 / per_minute, 3))}
-    return {"entries": entries, "token_bucket": fill}
+    interval = seconds(round(60 / settings.mesh_rate_per_minute, 3))
+    bucket = {"max_tokens": settings.mesh_rate_burst, "tokens_per_fill": 1, "fill_interval": interval}
+    subjects = [{"key": "user"}], [{"key": "header_match", "value": "nobody"}, {"key": "remote_address"}]
+    return [{"entries": entries, "token_bucket": bucket} for entries in subjects]
 
 
 def _always() -> Json:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.gateway.config import Settings
 from services.gateway.envoy.jwt import jwt_filter
-from services.gateway.envoy.limits import rate_limit_filter
+from services.gateway.envoy.limits import WINDOW, rate_limit_filter
 from services.gateway.envoy.replies import local_replies
 from services.gateway.envoy.routes import DOOR, ERRORS, PLAIN, WHOLE_BODY, virtual_host
 from services.gateway.envoy.surface import Surface
@@ -66,7 +66,7 @@ def _filters(surface: Surface, settings: Settings) -> list[Json]:
         http_filter("envoy.filters.http.cors", "cors.v3.Cors"),
         _lua(DOOR),
         jwt_filter(settings),
-        *([rate_limit_filter(settings)] if settings.limited() else []),
+        *([_lua(WINDOW), rate_limit_filter(settings)] if settings.limited() else []),
         http_filter(WHOLE_BODY, "buffer.v3.Buffer", disabled=True, max_request_bytes=1),
         http_filter(PLAIN, "header_mutation.v3.HeaderMutation", disabled=True),
         _lua(ERRORS),

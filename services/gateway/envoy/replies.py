@@ -57,8 +57,8 @@ _EARLY = (400, 431, 501)
 
 def local_replies(settings: Settings) -> Json:
     """Envoy's own answers in the one shape."""
-    # Until the slowest bucket has its next token; the filter's own headers come too late to be repeated here.
-    wait = str(math.ceil(60 / min(settings.mesh_rate_starts_per_minute, settings.mesh_rate_per_minute)))
+    # Until the bucket has its next token; the filter's own headers come too late to be repeated here.
+    wait = str(math.ceil(60 / settings.mesh_rate_per_minute))
     told = [replace(refusal, retry_after=refusal.retry_after.replace(_WHEN_FILLED, wait)) for refusal in REFUSALS]
     early = [_early(refusal) for refusal in (_MALFORMED, *told) if refusal.status in _EARLY and not refusal.when]
     mappers = [*early, *(mapper for refusal in told for mapper in _mappers(refusal))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.gateway.config import Settings
 from services.gateway.envoy.clusters import NOWHERE
 from services.gateway.envoy.jwt import ANYBODY, USER, no_requirement, requirement
-from services.gateway.envoy.limits import rate_of_route
+from services.gateway.envoy.limits import limits_of_route
 from services.gateway.envoy.replies import API_KEYS, NOTHING_HERE, REQUEST_ID
 from services.gateway.envoy.surface import Rpc, Surface, path_regex
 from services.gateway.envoy.typed import Json, seconds, typed, without
@@ -88,12 +88,11 @@ def _grpc(rpc: Rpc, settings: Settings) -> Json:
 
 def _forward(name: str, rpc: Rpc, settings: Settings, filters: Json) -> Json:
     who = requirement(ANYBODY if rpc.rule.anonymous else USER)
-    metadata, rate = rate_of_route(rpc.rule.rate) if settings.limited() else ({}, {})
+    limits = limits_of_route(rpc.rule.rate) if settings.limited() else {}
     return {
         "name": name,
         "route": {"cluster": rpc.cluster, **_patience(rpc, settings)},
-        "metadata": metadata,
-        "typed_per_filter_config": {**who, **rate, **filters},
+        "typed_per_filter_config": {**who, **limits, **filters},
     }
 
 

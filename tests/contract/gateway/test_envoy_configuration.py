@@ -130,7 +130,7 @@ def test_only_local_mode_has_no_buckets() -> None:
     def filters(mode: str) -> set[str]:
         return {one["name"] for one in manager(render(settings(env_mode=mode)))["http_filters"]}
 
-    assert filters("production") - filters("local") == {"envoy.filters.http.local_ratelimit"}
+    assert filters("production") - filters("local") == {"envoy.filters.http.local_ratelimit", "window"}
 
 
 def test_the_only_instance_of_a_service_is_never_ejected() -> None:

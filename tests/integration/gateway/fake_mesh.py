@@ -76,14 +76,14 @@ class FakeMesh(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in 
     @contextmanager
     def on(self, method: str, script: Script) -> Iterator[list[Call]]:
         """Scripts a method for a while and tells the calls that came meanwhile."""
-        self._scripts[method] = script
+        before, self._scripts = self._scripts, {**self._scripts, method: script}
         begun = len(self.calls)
         seen: list[Call] = []
         try:
             yield seen
         finally:
             seen.extend(self.calls[begun:])
-            del self._scripts[method]
+            self._scripts = before
 
     @property
     def last(self) -> Call:

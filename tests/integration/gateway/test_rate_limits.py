@@ -10,8 +10,9 @@ import pytest_asyncio
 from google.api.httpbody_pb2 import HttpBody
 from mesh.agent.v1 import runs_pb2
 
+from services.kit.errors import RateLimited
 from tests.integration.gateway.envoy_process import Door, open_door
-from tests.integration.gateway.fake_mesh import FakeMesh, answering
+from tests.integration.gateway.fake_mesh import FakeMesh, answering, failing
 from tests.integration.gateway.test_refusals import detail_of
 from tests.integration.gateway.tokens import bearer
 from tests.support.harness import ACCOUNTS
@@ -23,12 +24,12 @@ STATUS = f"/v1/agent-runs/{RUN}/status"
 STREAM = f"/v1/agent-run/{RUN}/stream"
 OK = answering(runs_pb2.GetRunStatusResponse(status="running"))
 JSON = answering(HttpBody(content_type="application/json", data=b"{}"))
-BURST, STARTS = 12, 3
+BURST = 12
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def limited(mesh: FakeMesh, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
-    limits = {"mesh_rate_burst": BURST, "mesh_rate_per_minute": 1, "mesh_rate_starts_per_minute": STARTS}
+    limits = {"mesh_rate_burst": BURST, "mesh_rate_per_minute": 1}
     folder = tmp_path_factory.mktemp("limits")
     async with open_door(folder, mesh.address, env_mode="staging", **limits) as opened:
         yield opened
@@ -72,10 +73,32 @@ async def test_a_refusal_says_how_much_and_when(limited: Door) -> None:
     assert int(answer.headers["x-ratelimit-reset"]) >= 0
 
 
-async def test_starts_have_a_tighter_bucket(limited: Door) -> None:
+async def test_what_the_agent_says_of_an_account_s_window_is_told_in_place_of_the_bucket(
+    limited: Door, mesh: FakeMesh
+) -> None:
     sub = "99999999-2222-4222-8222-999999999999"
-    assert await statuses(limited, STARTS + 2, "/v1/agent/start", "POST", sub=sub) == {200: STARTS, 429: 2}
-    assert await statuses(limited, 2, sub=sub) == {200: 2}
+    taken = await limited.client.post("/v1/agent/start", headers=bearer(sub=sub))
+    assert (taken.status_code, taken.headers["x-ratelimit-limit"]) == (200, str(BURST))
+    full = RateLimited(params={"limit": 30, "remaining": 0, "window_s": 60}, retry_after_s=57.2)
+    with mesh.on("/mesh.gateway.v1.Edge/StartAgentRun", failing(full)):
+        answer = await limited.client.post("/v1/agent/start", headers=bearer(sub=sub))
+    assert detail_of(answer, 429, "RATE_LIMITED")["params"]["limit"] == 30
+    told = {name: value for name, value in answer.headers.multi_items() if "rate" in name or name == "retry-after"}
+    assert told == {
+        "x-ratelimit-limit": "30",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "58",
+        "retry-after": "58",
+    }
+    assert len(answer.headers.get_list("x-ratelimit-limit")) == 1
+
+
+async def test_local_mode_tells_of_an_account_s_window_too(door: Door, mesh: FakeMesh) -> None:
+    full = RateLimited(params={"limit": 30, "remaining": 0, "window_s": 60}, retry_after_s=57.2)
+    with mesh.on("/mesh.gateway.v1.Edge/StartAgentRun", failing(full)):
+        answer = await door.client.post("/v1/agent/start", headers=bearer())
+    detail_of(answer, 429, "RATE_LIMITED")
+    assert answer.headers["x-ratelimit-limit"] == "30"
 
 
 async def test_nobody_in_particular_is_counted_by_address(limited: Door) -> None:

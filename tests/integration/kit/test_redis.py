@@ -66,6 +66,15 @@ async def test_a_server_that_died_is_unavailable_soon_and_back_by_itself(
         await ping(client)
 
 
+async def test_a_server_that_is_full_is_unavailable(private_redis: EmbeddedRedis, tmp_path: Path) -> None:
+    async with open_redis(make_settings(MeshSettings, tmp_path, redis_url=private_redis.url)) as client:
+        await client.config_set("maxmemory", "1")
+        with pytest.raises(CacheUnavailable), neutral_errors():
+            await client.set("k", "v")
+        with pytest.raises(CacheUnavailable), neutral_errors():
+            await client.register_script("return redis.call('SET', KEYS[1], '1')")(keys=["k"])
+
+
 async def test_a_server_that_hangs_is_left_alone_and_asked_again_after_a_second(
     private_redis: EmbeddedRedis, tmp_path: Path
 ) -> None:
