@@ -66,8 +66,10 @@ def _install(out: Path) -> None:
         shutil.copy(PROJECT / name, out)
     cache = out / "cache"
     flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--logs-max=0"]
+    trusting = {"NODE_OPTIONS": f"{os.environ.get('NODE_OPTIONS', '')} --use-system-ca"}  # as pip does
     try:
-        _run([_NODE, _NPM, "ci", *flags, f"--cache={cache}"], os.environ | {"PATH": _path()}, cwd=out, timeout_s=240)
+        environment = os.environ | {"PATH": _path()} | trusting
+        _run([_NODE, _NPM, "ci", *flags, f"--cache={cache}"], environment, cwd=out, timeout_s=240)
     except RuntimeError as failed:
         hint = "npm could not install the Node client: it needs a registry, as npm_config_registry or ~/.npmrc names it"
         raise RuntimeError(f"{hint}\n{failed}") from failed
