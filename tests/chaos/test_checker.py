@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,7 +155,8 @@ async def charge(connection: asyncpg.Connection[asyncpg.Record], run_id: UUID, k
 def view(message_id: UUID) -> Any:
     """A viewer who saw it all."""
     frames = [{"_event_id": event_id, "type": "status"} for event_id in ("0-1", "1-1", "1-2")]
-    return SimpleNamespace(frames=frames, durable=frames, told={str(message_id): "said"}, ended=True, cuts=0)
+    told = {str(message_id): "said"}
+    return SimpleNamespace(frames=frames, durable=frames, told=told, ended=True, cuts=0, refusals=Counter())
 
 
 async def test_a_history_that_is_right_has_no_violation(past: Past) -> None:

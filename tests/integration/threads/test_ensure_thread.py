@@ -11,6 +11,7 @@ from mesh.threads.v1 import threads_pb2_grpc as rpc
 
 from services.kit.errors import InvalidArgument, NotFound, PaymentRequired, PermissionDenied, Unavailable
 from services.kit.postgres import Database
+from services.kit.telemetry import storage_metrics
 from tests.support.harness import ACCOUNTS, ServiceHarness
 from tests.support.threads import NeighbourFakes, Settings, new_id
 
@@ -181,14 +182,13 @@ async def test_a_users_token_does_not_reach_it(threads: Harness) -> None:
         await threads.stub(rpc.ThreadsInternalStub, "user").EnsureThread(wanted(ACCOUNTS["user"]))
 
 
-async def test_it_is_one_statement(agent: Any, account: str, threads: Harness) -> None:
-    from services.kit.telemetry import storage_metrics
-
+async def test_it_is_one_statement(agent: Any, account: str) -> None:
     await agent.EnsureThread(wanted(account))
+    least = min([await _statements(agent, account) for _ in range(10)])  # background tasks have theirs, now and then
+    assert least == 1
+
+
+async def _statements(agent: Any, account: str) -> float:
     before = storage_metrics().statements._value.get()
     await agent.EnsureThread(wanted(account))
-    await asyncio.sleep(0)
-    assert storage_metrics().statements._value.get() - before <= 1 + NOTICE_POLLS
-
-
-NOTICE_POLLS = 1
+    return float(storage_metrics().statements._value.get() - before)

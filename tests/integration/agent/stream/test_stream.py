@@ -17,6 +17,7 @@ from tests.integration.agent.stream.streams import Streams
 from tests.support.redis import EmbeddedRedis
 
 PACE = Pace(idle_s=0.1, overdue_s=0.1, away_s=0.05)
+PATIENT = Pace(idle_s=60, overdue_s=60, away_s=0.05)
 TOKENS = [f"token{i} " for i in range(40)]
 
 
@@ -47,7 +48,7 @@ async def until(view: View, count: int, payloads: object) -> None:
 
 
 async def test_live_and_late_viewers_see_everything_once(streams: Streams, store: MemoryStore) -> None:
-    reader = streams.reader(store, PACE)
+    reader = streams.reader(store, PATIENT)  # a tail that is only slow is not held against Postgres
     live = asyncio.create_task(View().watch(reader.watch(RUN, "")))
     await whole_run(streams, store)
     late = await View().watch(reader.watch(RUN, ""))
