@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,9 @@ REGISTERED = (runs_pb2, billing_pb2, edge_pb2, sandbox_pb2, threads_pb2)
 
 Requests = AsyncIterator[Any]
 Script = Callable[[Requests, "Call"], AsyncIterator[Message]]
+
+
+_REST_S = 1.0
 
 
 @dataclass
@@ -58,6 +62,10 @@ def failing(error: MeshError) -> Script:
     """Refuses as a service would."""
 
     async def script(requests: Requests, call: Call) -> AsyncIterator[Message]:
+        with suppress(TimeoutError):  # as the kit does: a refusal that overtakes what is being sent is lost on its way
+            async with asyncio.timeout(_REST_S):
+                async for _ in requests:
+                    pass
         await call.fail(error)
         yield Message()
 
