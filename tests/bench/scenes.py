@@ -281,7 +281,7 @@ def counters(mesh: RunningMesh) -> dict[str, float]:
     """Sums over all processes."""
     totals: dict[str, float] = {}
     for name, port in load(mesh.data.state).ports.items():
-        if "metrics" not in name:
+        if "metrics" not in name or name.endswith("-twin"):  # a successor's, which is not there
             continue
         for line in httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines():
             if line.startswith("mesh_") and "Health" not in line:
