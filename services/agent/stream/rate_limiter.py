@@ -1,8 +1,8 @@
 """How many runs an account may start: a sliding window in Redis, one for all processes of the API.
 
 The window remembers each start of the last minute, so that no minute, wherever it begins, has more than the limit. The
-clock is that of Redis: those of the processes need not agree. Without Redis every start
-passes; billing guards the money.
+clock is that of Redis: those of the processes need not agree. Without Redis every start passes;
+billing guards the money.
 """
 
 from __future__ import annotations
