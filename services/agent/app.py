@@ -317,7 +317,7 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
         shared.models,
         shared.hints,
         Opening(shared.threads, shared.marks, clock.now),
-        DefaultAgent(PostgresAgents(shared.database), uuid4),
+        DefaultAgent(PostgresAgents(shared.database.by_account()), uuid4),
         queue,
         shared.limiter,
         StartSettings(
@@ -343,7 +343,7 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
 
 
 def _serve_agents(shared: Shared, server: Server) -> None:
-    store = PostgresAgents(shared.database)
+    store = PostgresAgents(shared.database.by_account())
     default_agent, get = DefaultAgent(store, uuid4), GetAgent(store)
     use = AgentUseCases(
         list=ListAgents(store, default_agent),

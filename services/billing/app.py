@@ -36,7 +36,7 @@ log = get_logger()
 async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     """The service, ready to be started; what must be closed is on the stack."""
     await prepare_schema(settings, MIGRATIONS)
-    database = await stack.enter_async_context(open_database(settings))
+    database = (await stack.enter_async_context(open_database(settings))).by_account()
     ledger, clock = PostgresLedger(database), SystemClock()
     use = _use_cases(settings, database, ledger, clock)
     published = await use.prices.publish_list(

@@ -35,16 +35,23 @@ class Caller:
 
 
 ANONYMOUS = Caller("anonymous")
+NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """The facts of one RPC. `deadline` is in the seconds of `time.monotonic`, None for none."""
+    """The facts of one RPC. `deadline` is in the seconds of `time.monotonic`, None for none.
+
+    `rows_of` is the account beyond whose rows storage shows nothing (`by_account` in services.kit.postgres): a user's
+    own, NOBODY for somebody without a token, empty where no account bounds the work (a service's call, an operator's,
+    work outside an RPC).
+    """
 
     caller: Caller = ANONYMOUS
     request_id: str = ""
     traceparent: str = ""
     deadline: float | None = None
+    rows_of: str = ""
 
 
 _NOTHING = CallContext()
@@ -76,7 +83,7 @@ def acting_for(
 ) -> Iterator[None]:
     """Work outside an RPC on behalf of an account: calls made inside carry it in their service token."""
     caller = Caller("service", account_id=account_id, run_id=run_id, epoch=epoch, scopes=frozenset(scopes))
-    call = replace(_current.get(), caller=caller, deadline=deadline)
+    call = replace(_current.get(), caller=caller, deadline=deadline, rows_of="")
     token = _current.set(replace(call, request_id=request_id) if request_id else call)
     try:
         yield

@@ -2,7 +2,8 @@
 
 Every connection has the service's role and search_path. What a driver raises ends here: storage code sees
 `StorageUnavailable` or one of the violations. No state is left on a connection between uses (no session locks, no
-LISTEN, no SET), which is why the pool may skip the reset round trip.
+LISTEN, no SET but the one of `by_account`, which the next use reads), which is why the pool may skip the reset round
+trip.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import asyncpg
 
 from services.kit.config import ConfigError, MeshSettings
+from services.kit.context import current_call
 from services.kit.errors import Unavailable
 from services.kit.telemetry import storage_metrics
 
@@ -87,10 +89,17 @@ class Database:
     there: taking and returning one costs as much as a short statement.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._at_hand: list[Connection] = []
-        self._waiting = 0
+    def __init__(self, connections: _Connections, *, by_account: bool = False) -> None:
+        self._connections = connections
+        self._by_account = by_account
+
+    def by_account(self) -> Database:
+        """The same connections; in a user's RPC they show row-level policies the user's account (`mesh.account_id`).
+
+        It is the second line behind the account in each statement, for tables with such a policy. It costs a round trip
+        whenever a connection goes from one account to another.
+        """
+        return Database(self._connections, by_account=True)
 
     async def fetch(self, sql: str, *args: object, timeout: float = _STATEMENT_S) -> list[Record]:
         """All rows."""
@@ -121,41 +130,61 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """One connection for several statements, without a transaction."""
+        rows_of = current_call().rows_of if self._by_account else ""
         with neutral_errors():
-            connection = await self._take()
+            connection = await self._connections.take(rows_of)
             try:
+                if connection.rows_of != rows_of:
+                    await connection.show_rows_of(rows_of)
                 yield connection
             except BaseException:
-                await self._give_back(connection)  # which waits for the end of what was cancelled
+                await self._connections.give_back(connection)  # which waits for the end of what was cancelled
                 raise
-            if self._waiting or len(self._at_hand) >= _AT_HAND:
-                await self._give_back(connection)
-            else:
-                self._at_hand.append(connection)
-
-    async def release(self) -> None:
-        """Gives the pool back what is at hand, so that it can close."""
-        while self._at_hand:
-            await self._give_back(self._at_hand.pop())
-
-    async def _take(self) -> Connection:
-        while self._at_hand:
-            connection = self._at_hand.pop()
-            if _is_open(connection):
-                return connection
-            await self._give_back(connection)
-        self._waiting += 1
-        try:
-            return cast(Connection, await self._pool.acquire(timeout=_ACQUIRE_S))
-        finally:
-            self._waiting -= 1
-
-    async def _give_back(self, connection: Connection) -> None:
-        await self._pool.release(cast(Any, connection))
+            await self._connections.keep(connection)
 
     async def ping(self) -> None:
         """One round trip; StorageUnavailable where there is none."""
         await self.fetchval("SELECT 1", timeout=_CONNECT_S)
+
+
+class _Connections:
+    """A pool, and the few connections that stay at hand."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._at_hand: list[_Connection] = []
+        self._waiting = 0
+
+    async def take(self, rows_of: str) -> _Connection:
+        """One at hand, that of this account first; else one of the pool's."""
+        while self._at_hand:
+            # One that was lost has no `rows_of` any more.
+            shown = [getattr(connection, "rows_of", None) for connection in self._at_hand]
+            connection = self._at_hand.pop(shown.index(rows_of) if rows_of in shown else -1)
+            if _is_open(connection):
+                return connection
+            await self.give_back(connection)
+        self._waiting += 1
+        try:
+            return cast(_Connection, await self._pool.acquire(timeout=_ACQUIRE_S))
+        finally:
+            self._waiting -= 1
+
+    async def keep(self, connection: _Connection) -> None:
+        """After a use without an error."""
+        if self._waiting or len(self._at_hand) >= _AT_HAND:
+            await self.give_back(connection)
+        else:
+            self._at_hand.append(connection)
+
+    async def give_back(self, connection: _Connection) -> None:
+        """To the pool."""
+        await self._pool.release(cast(Any, connection))
+
+    async def release(self) -> None:
+        """Gives the pool back what is at hand, so that it can close."""
+        while self._at_hand:
+            await self.give_back(self._at_hand.pop())
 
 
 @asynccontextmanager
@@ -170,13 +199,13 @@ async def open_database(settings: MeshSettings) -> AsyncIterator[Database]:
         init=_count_statements,
         **_connect_arguments(settings),
     )
-    database = Database(pool)
+    connections = _Connections(pool)
     try:
-        yield database
+        yield Database(connections)
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
-                await database.release()
+                await connections.release()
                 await pool.close()
 
 
@@ -256,8 +285,15 @@ def _connect_arguments(settings: MeshSettings) -> dict[str, Any]:
 
 
 class _Connection(asyncpg.Connection):
+    rows_of = ""
+    """What `mesh.account_id` is on it."""
+
     def get_reset_query(self) -> str:
         return ""
+
+    async def show_rows_of(self, account_id: str) -> None:
+        await self.execute("SELECT set_config('mesh.account_id', $1, false)", account_id)
+        self.rows_of = account_id
 
 
 async def _count_statements(connection: Connection) -> None:

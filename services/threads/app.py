@@ -43,7 +43,7 @@ MIGRATIONS = "services.threads.storage.migrations"
 async def build(settings: Settings, stack: AsyncExitStack) -> Server:
     """The service, ready to be started; what must be closed is on the stack."""
     await prepare_schema(settings, MIGRATIONS)
-    database = await stack.enter_async_context(open_database(settings))
+    database = (await stack.enter_async_context(open_database(settings))).by_account()
     channels = await stack.enter_async_context(open_channels(settings))
     store, clock = PostgresThreads(database), SystemClock()
     plans = BillingPlanLimits(

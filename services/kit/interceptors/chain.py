@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import grpc
 from google.protobuf.message import DecodeError
 
-from services.kit.context import ANONYMOUS, CallContext, Caller, enter
+from services.kit.context import ANONYMOUS, NOBODY, CallContext, Caller, enter
 from services.kit.policy import Rule
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -132,7 +132,13 @@ async def _counted(call: Call, requests: AsyncIterator[Any]) -> AsyncIterator[An
 
 
 def _enter(call: Call) -> None:
-    enter(CallContext(call.caller, call.request_id, call.traceparent, call.deadline))
+    enter(CallContext(call.caller, call.request_id, call.traceparent, call.deadline, _rows_of(call.caller, call.rule)))
+
+
+def _rows_of(caller: Caller, rule: Rule) -> str:
+    if caller.kind == "service" or rule.role:
+        return ""
+    return caller.account_id or NOBODY
 
 
 async def _unary_handler(behaviour: Callable[..., Awaitable[Any]], call: Call) -> Any:

@@ -14,6 +14,7 @@ from mesh.threads.v1 import threads_pb2_grpc as rpc
 
 from services.kit.errors import InvalidArgument, MeshError, NotFound, PaymentRequired, PermissionDenied
 from services.kit.postgres import Database
+from services.threads.domain import Access, Standing
 from tests.support.harness import ACCOUNTS, ServiceHarness
 from tests.support.threads import NeighbourFakes, Settings, emptied, message, new_id, running_threads
 
@@ -315,3 +316,21 @@ async def test_a_write_to_a_shared_project_is_refused_and_to_a_hidden_one_not_fo
             with pytest.raises(refusal):
                 await call(request)
     assert (await owner.GetThread(pb.GetThreadRequest(thread_id=made.thread_id))).thread.name == "New Project"
+
+
+async def test_storage_shows_no_strangers_rows_even_where_access_was_forgotten(
+    owner: Any, threads: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (made,) = await make(owner, name="Mine")
+    await owner.AddMessage(pb.AddMessageRequest(thread_id=made.thread_id, text="secret"))
+    stranger = threads.stub(rpc.ThreadsStub, "other")
+    monkeypatch.setattr(Standing, "access", lambda *_: Access.OWNER)
+    for call, request in (
+        (stranger.GetThread, pb.GetThreadRequest(thread_id=made.thread_id)),
+        (stranger.ListMessages, pb.ListMessagesRequest(thread_id=made.thread_id)),
+        (stranger.GetProject, pb.GetProjectRequest(project_id=made.project_id)),
+        (stranger.DeleteThread, pb.DeleteThreadRequest(thread_id=made.thread_id)),
+    ):
+        with pytest.raises(NotFound):
+            await call(request)
+    assert (await owner.GetThread(pb.GetThreadRequest(thread_id=made.thread_id))).thread.name == "Mine"
