@@ -17,14 +17,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Action = Literal["kill", "pause", "error", "away", "delay", "block", "wait"]
+Action = Literal["kill", "pause", "error", "away", "delay", "block", "clock", "wait"]
 """kill: SIGKILL of itself. pause: SIGSTOP. error, away: an exception, unforeseen or foreseen. delay: this task sleeps.
-block: the whole event loop does. wait: this task waits until the runner has done something outside."""
+block: the whole event loop does. clock: the process takes it to be later, or earlier, for a while. wait: this task
+waits until the runner has done something outside."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """`seconds` is for delay and block."""
+    """`seconds` is for delay, block and clock."""
 
     order_id: str
     action: Action

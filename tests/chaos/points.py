@@ -13,9 +13,11 @@ import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from datetime import datetime, timedelta
 from pkgutil import resolve_name
 from typing import Any, Final, Literal, NamedTuple
 
+from services.kit.clock import SystemClock
 from services.kit.errors import Unavailable
 from services.kit.postgres import StorageUnavailable
 from tests.chaos.orders import OrderBook
@@ -70,6 +72,10 @@ ON_THE_WAY_OUT: Final = frozenset({"release.before", "release.after"})
 """Points that only a worker who leaves comes by."""
 
 
+_CLOCK_S: Final = 3.0
+"""For how long a process' clock goes wrong."""
+
+
 class Injected(Exception):
     """An error that nobody foresaw."""
 
@@ -79,6 +85,7 @@ class Points:
 
     def __init__(self, book: OrderBook) -> None:
         self.book = book
+        self._ahead = timedelta()
 
     async def reach(self, point: str) -> None:
         """Does what was ordered for this point, if anything was."""
@@ -98,18 +105,28 @@ class Points:
                 await asyncio.sleep(order.seconds)
             case "block":
                 time.sleep(order.seconds)  # noqa: ASYNC251 -- that is the fault
+            case "clock":
+                self._ahead = timedelta(seconds=order.seconds)
+                asyncio.get_running_loop().call_later(_CLOCK_S, self._set_right)
             case "wait":
                 while not self.book.may_go(order.order_id):
                     await asyncio.sleep(0.01)
 
+    def _set_right(self) -> None:
+        self._ahead = timedelta()
+
     def install(self, service: str) -> None:
-        """Wraps every boundary of one service."""
+        """Wraps every boundary of one service, and its clock."""
+        _replace("services.kit.clock:SystemClock.now", self._clock)
         for name, boundary in BOUNDARIES.items():
             if boundary.service == service:
                 _replace(boundary.method, functools.partial(self._around, name))
         if service == "agent":
             _replace("services.agent.llm.openai_compatible:OpenAiCompatible.stream", self._model)
             _replace("services.agent.clients.tools:ToolsClient.execute", self._tool)
+
+    def _clock(self, now: Callable[[SystemClock], datetime]) -> Callable[[SystemClock], datetime]:
+        return lambda clock: now(clock) + self._ahead
 
     def _around(self, name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         @functools.wraps(method)

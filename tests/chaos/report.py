@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.chaos.campaign import Round
 from tests.chaos.checker import Figures
-from tests.chaos.scenario import NOT_RUN
+from tests.chaos.scenario import NEEDS
 from tests.support.mesh import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "reliability.md"
@@ -35,7 +35,7 @@ def table(seed: str, rounds: Sequence[Round], seconds: float) -> str:
         injected += chapter.log.injected
         missed += chapter.log.missed
     rows = [("fault", "injected"), *sorted(injected.items()), ("all", injected.total())]
-    rows += [(f"{kind} ({why})", "not run") for kind, why in NOT_RUN.items()]
+    rows += [(f"{kind} ({why})", "not run") for kind, why in NEEDS.items() if not injected[kind]]
     if missed:
         rows.append(("armed, and its point not reached in time", f"{missed.total()} (not counted)"))
     outcome = [("outcome", "count"), *_outcome(figures)]

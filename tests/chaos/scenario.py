@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -22,14 +23,18 @@ from tests.chaos.orders import Action, Order, Taken
 from tests.chaos.points import ON_THE_WAY_OUT, POINTS
 from tests.chaos.proxy import Mode
 from tests.chaos.stage import LEASE_S, Stage
+from tests.chaos.volume import fill
 
 _REACHED_WITHIN_S: Final = 15.0
 _ZOMBIE_S: Final = 2.5 * LEASE_S
 ROLLING: Final = "rolling restart"
-NOT_RUN: Final = {
-    "clock moved by an hour": "needs libfaketime",
-    "disk of Postgres full": "needs a volume that can be mounted",
+_HOUR_S: Final = 3600.0
+_DISK_FULL: Final = "disk of Postgres full"
+NEEDS: Final = {
+    "clock of the machine moved by an hour": "needs libfaketime",
+    _DISK_FULL: "needs a volume that can be mounted",
 }
+"""What is not run where something of the machine is not there."""
 
 
 @dataclass
@@ -178,6 +183,17 @@ class Director:
             wire.set("pass")
         return True
 
+    async def fill_disk(self, volume: Path, seconds: float) -> bool:
+        """Postgres' volume has nothing left for a time."""
+        ballast = volume / "ballast"
+        try:
+            await asyncio.to_thread(fill, ballast)
+            await asyncio.sleep(seconds)
+        finally:
+            ballast.unlink()
+        await self.stage.healthy(["postgres"])
+        return True
+
     async def storm(self) -> bool:
         """Every connection that Postgres has left is taken."""
         held: list[asyncpg.Connection[asyncpg.Record]] = []
@@ -207,7 +223,7 @@ class Director:
 
 
 def at_points() -> Iterator[Fault]:
-    """Kill, pause, exception, absence, delay, blocked loop, wipe and cut at every fault point."""
+    """Kill, pause, exception, absence, delay, blocked loop, wrong clock, wipe and cut at every fault point."""
     for point in POINTS:
         yield Fault("kill -9 at a fault point", point, lambda d, p=point: d.order(p, "kill"))  # type: ignore[misc]
         yield Fault("SIGSTOP past the lease at a fault point", point, lambda d, p=point: d.order(p, "pause"))  # type: ignore[misc]
@@ -216,9 +232,14 @@ def at_points() -> Iterator[Fault]:
             yield Fault("absence at a fault point", point, lambda d, p=point: d.order(p, "away"))  # type: ignore[misc]
         yield Fault("delay at a fault point", point, lambda d, p=point: d.order(p, "delay", 1.5 * LEASE_S))  # type: ignore[misc]
         yield Fault("event loop blocked at a fault point", point, lambda d, p=point: d.order(p, "block", 2 * LEASE_S))  # type: ignore[misc]
+        yield Fault("clock of a process moved by an hour at a fault point", point, _moved(point))
         yield Fault("Redis wiped at a fault point", point, _wipe(point))
         yield Fault("Redis killed at a fault point", point, _redis_killed(point))
         yield Fault("a worker's wires cut at a fault point", point, _cut(point))
+
+
+def _moved(point: str) -> Callable[[Director], Awaitable[bool]]:
+    return lambda d: d.order(point, "clock", d.dice.choice((-_HOUR_S, _HOUR_S)))
 
 
 def _wipe(point: str) -> Callable[[Director], Awaitable[bool]]:
@@ -262,13 +283,15 @@ def rolling(stage: Stage) -> Iterator[Fault]:
         yield Fault(ROLLING, part, lambda d, p=part: d.replace(p), heavy=True)  # type: ignore[misc]
 
 
-def on_storage() -> Iterator[Fault]:
-    """Postgres and Redis go."""
+def on_storage(stage: Stage) -> Iterator[Fault]:
+    """Postgres goes, one way or another."""
     yield Fault("Postgres killed", "postmaster", lambda d: d.stop_postgres(signal.SIGKILL), heavy=True)
     yield Fault("Postgres restarted, immediate", "SIGQUIT", lambda d: d.stop_postgres(signal.SIGQUIT), heavy=True)
     yield Fault("Postgres restarted, fast", "SIGINT", lambda d: d.stop_postgres(signal.SIGINT), heavy=True)
     yield Fault("Postgres away for 3 s", "all wires", lambda d: d.postgres_away(3.0), heavy=True)
     yield Fault("Postgres out of connections", "storm", lambda d: d.storm(), heavy=True)
+    if (volume := stage.volume) is not None:
+        yield Fault(_DISK_FULL, "volume", lambda d: d.fill_disk(volume, 3.0), heavy=True)
 
 
 def long_outage() -> Fault:
@@ -278,7 +301,7 @@ def long_outage() -> Fault:
 
 def schedule(stage: Stage, dice: random.Random, faults: int, *, quick: bool) -> list[Fault]:
     """So many faults: every light one once before any comes again, heavy ones strewn in."""
-    heavy = list(on_storage()) + ([] if quick else [long_outage()])
+    heavy = list(on_storage(stage)) + ([] if quick else [long_outage()])
     chosen: list[Fault] = []
     while len(chosen) < faults:
         light = [*at_points(), *on_wires(stage), *on_parts(stage)]

@@ -34,6 +34,7 @@ from services.kit.clock import SystemClock
 from tests.chaos import audit
 from tests.chaos.orders import OrderBook
 from tests.chaos.points import Injected
+from tests.chaos.volume import mounted
 from tests.chaos.wiring import Wires, rewired
 from tests.fakes.llm.server import FakeLlm, serving
 from tests.support.mesh import JWT_SECRET
@@ -95,10 +96,13 @@ class Watcher:
 
 
 class Stage:
-    """One mesh under chaos. `wires` by (client, server)."""
+    """One mesh under chaos. `wires` by (client, server); `volume`: Postgres' own, that can be filled."""
 
-    def __init__(self, data: DataDir, port: int, parts: tuple[Part, ...], wires: Wires, model: FakeLlm) -> None:
+    def __init__(
+        self, data: DataDir, port: int, parts: tuple[Part, ...], wires: Wires, model: FakeLlm, volume: Path | None
+    ) -> None:
         self.data = data
+        self.volume = volume
         self.port = port
         self.wires = wires
         self.model = model
@@ -205,7 +209,7 @@ class Stage:
 @asynccontextmanager
 async def staged(workers: int = 3, leases: Mapping[str, str] = LEASES) -> AsyncIterator[Stage]:
     """Starts a mesh on free ports in a directory of its own; stops it and removes its data at the end."""
-    with _directory() as place:
+    with _directory() as place, mounted(place / "volume", place / "data" / "postgres") as volume:
         data, port = DataDir(place / "data"), ports.any_free_port()
         data.create()
         make_keys(data.keys, SERVICES)
@@ -216,7 +220,7 @@ async def staged(workers: int = 3, leases: Mapping[str, str] = LEASES) -> AsyncI
             try:
                 parts = _planned(data, port, workers, {**TUNED, **leases, "OPENAI_API_BASE": model.url}, reserved)
                 rewired_parts = [await rewired(part, str(data.root / "chaos"), wires) for part in parts]
-                stage = Stage(data, port, tuple(rewired_parts), wires, model)
+                stage = Stage(data, port, tuple(rewired_parts), wires, model, volume)
                 async with _running(stage):
                     yield stage
             finally:

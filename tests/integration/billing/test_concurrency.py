@@ -9,11 +9,21 @@ from collections import Counter
 from collections.abc import Awaitable
 from dataclasses import replace
 
+import pytest
+
 from services.billing.domain.money import MICRO
 from services.billing.domain.prices import TokenUsage
 from services.billing.errors import InsufficientCredits, NoOpenHold
+from services.kit import postgres
 from tests.integration.billing.invariants import check
 from tests.integration.billing.world import World, usage_charge
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a connection is not turned away, on a slow machine either: what is tried here comes after that."""
+    monkeypatch.setattr(postgres, "_ACQUIRE_S", 30.0)
+    monkeypatch.setattr(postgres, "_CONNECT_S", 30.0)
 
 
 async def test_of_64_holders_on_a_wallet_that_affords_11_exactly_11_succeed(world: World) -> None:

@@ -37,6 +37,7 @@ async def whole_run(streams: Streams, store: MemoryStore) -> None:
     await owner.say("m1", TOKENS)
     await owner.say("m2", TOKENS)
     await owner.end()
+    assert await publisher.flush(within_s=20)  # closing alone is not that patient
     await publisher.close()
 
 
