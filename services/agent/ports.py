@@ -31,13 +31,21 @@ class Admission:
 
     existing: Existing | None
     """The run that already has the idempotency key."""
-    running_thread_ids: tuple[UUID, ...]
+    active: ActiveRuns
     queued_in_thread: int
     busy_with: UUID | None
     """The thread's active run, else the next to be."""
     next_turn: int
     agent: ChosenAgent | None
     """The one asked for, else the account's default; None: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRuns:
+    """How many runs of an account have not ended, and the threads of the first few of them."""
+
+    count: int
+    thread_ids: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +337,7 @@ class Billing(Protocol):
     """The billing service."""
 
     async def authorize(
-        self, account_id: UUID, run_id: UUID, thread_id: UUID, model: str, running: Sequence[UUID], deadline: datetime
+        self, account_id: UUID, run_id: UUID, thread_id: UUID, model: str, active: ActiveRuns, deadline: datetime
     ) -> Authorization:
         """The start gate and the first hold; raises what billing says."""
 

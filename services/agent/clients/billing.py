@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
@@ -12,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mesh.billing.v1 import billing_pb2, billing_pb2_grpc
 
 from services.agent.domain.run import Price
-from services.agent.ports import Authorization
+from services.agent.ports import ActiveRuns, Authorization
 from services.kit.policy import Role, RoleLookup
 
 IDEMPOTENT: Final = tuple(
@@ -28,7 +27,7 @@ class BillingClient(RoleLookup):
         self._stub = billing_pb2_grpc.BillingInternalStub(channel)
 
     async def authorize(
-        self, account_id: UUID, run_id: UUID, thread_id: UUID, model: str, running: Sequence[UUID], deadline: datetime
+        self, account_id: UUID, run_id: UUID, thread_id: UUID, model: str, active: ActiveRuns, deadline: datetime
     ) -> Authorization:
         until = Timestamp()
         until.FromDatetime(deadline)
@@ -38,8 +37,8 @@ class BillingClient(RoleLookup):
                 run_id=str(run_id),
                 thread_id=str(thread_id),
                 model=model,
-                running_count=len(running),
-                running_thread_ids=[str(thread) for thread in running[:1000]],
+                running_count=active.count,
+                running_thread_ids=[str(thread) for thread in active.thread_ids],
                 deadline=until,
             ),
             timeout=5,

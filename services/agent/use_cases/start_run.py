@@ -243,10 +243,10 @@ class StartRun:
         settings = self._settings
         scopes = await self._scopes(agent)
         deadline = self._now() + timedelta(seconds=settings.timeout_s)
-        account_id, running = start.account_id, admission.running_thread_ids
+        account_id, active = start.account_id, admission.active
         while (
             granted := await self._billing.authorize(
-                account_id, attempt.run_id, thread.thread_id, model, running, deadline
+                account_id, attempt.run_id, thread.thread_id, model, active, deadline
             )
         ).ended:
             attempt.next(self._run_id(start, attempt.generation + 1))
@@ -278,7 +278,7 @@ class StartRun:
             ack=b"",
             message=b"",
             on_conflict=self._on_conflict(start),
-            claimed_by=None if thread.thread_id in admission.running_thread_ids else settings.owner,
+            claimed_by=None if admission.busy_with else settings.owner,
             lease_s=settings.lease_s,
         )
         admitted = await self._store.admit(self._opening.complete(new))

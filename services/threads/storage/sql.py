@@ -182,11 +182,14 @@ DROP_MESSAGES = "DELETE FROM messages WHERE thread_id = ANY($1::uuid[])"
 
 # $1 thread, $2 account, then one array per column. Rows that are there already are left out and returned, to be
 # compared. A row that somebody else adds meanwhile makes the whole statement fail on its key; it is then repeated.
+# The arrays are sub-selects so that no plan depends on their lengths: otherwise each call is planned anew, which under
+# row-level security takes several times as long as what it does.
 APPEND = """
 WITH incoming AS (
     SELECT *
     FROM unnest(
-        $3::uuid[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::int[], $9::text[], $10::text[], $11::text[]
+        (SELECT $3::uuid[]), (SELECT $4::text[]), (SELECT $5::boolean[]), (SELECT $6::text[]), (SELECT $7::text[]),
+        (SELECT $8::int[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::text[])
     ) WITH ORDINALITY AS i (
         message_id, type, is_llm_message, content, metadata, turn, agent_id, agent_version_id, run_id, place
     )
@@ -225,7 +228,7 @@ SELECT t.account_id = $2 AS is_owner,
        m.message_id, m.thread_id, m.type, m.is_llm_message, m.content, m.metadata
 FROM threads t
 JOIN projects p USING (project_id)
-LEFT JOIN messages m ON m.message_id = ANY($3::uuid[])
+LEFT JOIN messages m ON m.message_id = ANY ((SELECT $3::uuid[])::uuid[])
 WHERE t.thread_id = $1
 """
 

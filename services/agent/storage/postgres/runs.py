@@ -8,14 +8,30 @@ from uuid import UUID
 
 from services.agent.domain.agents import disabled_tools
 from services.agent.domain.run import QUEUE_LIMIT, Run, StopReason
-from services.agent.ports import Admission, Admitted, ChosenAgent, Existing, NewRun, Owed, Queue, RunStats, Stamped
+from services.agent.ports import (
+    ActiveRuns,
+    Admission,
+    Admitted,
+    ChosenAgent,
+    Existing,
+    NewRun,
+    Owed,
+    Queue,
+    RunStats,
+    Stamped,
+)
 from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_run, encode_spec
 from services.kit.postgres import Database, Record, UniqueViolation
 
+NAMED_THREADS = 50
+"""That a refusal by the plan's limit names: as many as fit into an error, however many runs the account has."""
+
 ADMISSION = f"""
 SELECT
-    (SELECT array_agg(thread_id) FROM runs
-      WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting')) AS running_thread_ids,
+    (SELECT count(*) FROM runs
+      WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting')) AS active,
+    ARRAY(SELECT thread_id FROM runs
+      WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting') LIMIT {NAMED_THREADS}) AS active_thread_ids,
     (SELECT count(*) FROM runs WHERE thread_id = $2 AND status = 'queued') AS queued_in_thread,
     (SELECT run_id FROM runs WHERE thread_id = $2 AND status IN ('queued', 'running', 'waiting')
       ORDER BY turn LIMIT 1) AS busy_with,
@@ -109,7 +125,7 @@ class PostgresRuns:
         assert row is not None
         return Admission(
             existing=Existing(decode_run(row), row["request_hash"]) if row["run_id"] else None,
-            running_thread_ids=tuple(row["running_thread_ids"] or ()),
+            active=ActiveRuns(row["active"], tuple(row["active_thread_ids"])),
             queued_in_thread=row["queued_in_thread"],
             busy_with=row["busy_with"],
             next_turn=row["next_turn"],
