@@ -32,6 +32,8 @@ _FAST_THEN_IMMEDIATE = ((signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
+    # A young database grows quickly: plans made for empty tables read all of them until they are looked at again.
+    "autovacuum_naptime": "5s",
     "max_connections": "200",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -22,7 +22,7 @@ from services.agent.ports import ChosenAgent, Fence, NewRun, Owed, Stamped, Writ
 from services.agent.storage.postgres.journal import PostgresJournal
 from services.agent.storage.postgres.outbox import PostgresOutbox
 from services.agent.storage.postgres.ownership import PostgresOwnership
-from services.agent.storage.postgres.runs import PostgresRuns
+from services.agent.storage.postgres.runs import ADMISSION, NAMED_THREADS, PostgresRuns
 from services.kit.migrations import prepare_schema
 from services.kit.postgres import Database, open_database
 from tests.support.harness import make_settings
@@ -362,3 +362,22 @@ async def test_whoever_refuses_a_row_learns_that_it_is_given_up_also_by_another(
     assert became == ["dead"] * 5
     assert await stores.value("SELECT count(*) FROM dead_letters") == 1
     assert await stores.outbox.refuse(run_id, 999, "no", 1) == "gone"
+
+
+async def test_an_admission_counts_all_of_an_accounts_runs_and_names_some(stores: Stores) -> None:
+    threads = {(await stores.admit()).thread_id for _ in range(NAMED_THREADS + 1)}
+    active = (await stores.runs.admission(ACCOUNT_ID, uuid4(), None, None)).active
+    assert active.count == NAMED_THREADS + 1
+    assert len(active.thread_ids) == NAMED_THREADS
+    assert threads > set(active.thread_ids)
+    nobodys = await stores.runs.admission(uuid4(), uuid4(), None, None)
+    assert (nobodys.active.count, nobodys.active.thread_ids) == (0, ())
+
+
+async def test_an_admission_is_planned_once(stores: Stores) -> None:
+    async with stores.database.transaction() as connection:
+        statement = await connection.prepare(ADMISSION)
+        for _ in range(8):
+            await statement.fetch(uuid4(), uuid4(), None, None)
+        kept = "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1"
+        assert await connection.fetchval(kept, ADMISSION) == 3  # after the five by which Postgres decides

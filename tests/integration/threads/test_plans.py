@@ -78,3 +78,13 @@ async def test_a_page_of_rows_is_walked_from_its_position(
 async def test_a_models_rows_are_walked_from_their_turn(database: Database, crowded: tuple[str, str]) -> None:
     text = await plan(database, sql.CONTEXT, f"'{crowded[1]}'", f"'{crowded[0]}'", "5", "20")
     assert any("turn" in condition for condition in index_conditions(text)), text
+
+
+async def test_an_append_is_planned_once_whatever_it_brings(database: Database) -> None:
+    columns = [new_id()], ["user"], [True], ["{}"], ["{}"], [1], [""], [""], [""]
+    async with database.transaction() as connection:
+        statement = await connection.prepare(sql.APPEND)
+        for _ in range(8):
+            await statement.fetch(new_id(), new_id(), *columns)
+        kept = "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1"
+        assert await connection.fetchval(kept, sql.APPEND) == 3  # after the five by which Postgres decides

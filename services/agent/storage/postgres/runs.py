@@ -26,12 +26,10 @@ from services.kit.postgres import Database, Record, UniqueViolation
 NAMED_THREADS = 50
 """That a refusal by the plan's limit names: as many as fit into an error, however many runs the account has."""
 
+# What may be null is a sub-select, so that one plan serves all calls: else each would be planned anew.
 ADMISSION = f"""
 SELECT
-    (SELECT count(*) FROM runs
-      WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting')) AS active,
-    ARRAY(SELECT thread_id FROM runs
-      WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting') LIMIT {NAMED_THREADS}) AS active_thread_ids,
+    active.count AS active, active.thread_ids AS active_thread_ids,
     (SELECT count(*) FROM runs WHERE thread_id = $2 AND status = 'queued') AS queued_in_thread,
     (SELECT run_id FROM runs WHERE thread_id = $2 AND status IN ('queued', 'running', 'waiting')
       ORDER BY turn LIMIT 1) AS busy_with,
@@ -39,14 +37,17 @@ SELECT
     agent.agent_id AS chosen_agent_id, agent.agent_version_id AS chosen_version_id,
     agent.system_prompt, agent.agent_model, agent.agentpress_tools,
     existing.request_hash, {", ".join("existing." + column for column in RUN_COLUMNS.split(", "))}
-FROM (SELECT 1) AS one
+FROM (
+    SELECT count(*), (array_agg(thread_id))[:{NAMED_THREADS}] AS thread_ids
+    FROM runs WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting')
+) AS active
 LEFT JOIN LATERAL (
     SELECT a.agent_id, v.agent_version_id, v.system_prompt, v.model AS agent_model, v.agentpress_tools
     FROM agents a JOIN agent_versions v ON v.agent_version_id = a.current_version_id
     WHERE a.account_id = $1 AND a.deleted_at IS NULL
-      AND CASE WHEN $3::uuid IS NULL THEN a.is_default ELSE a.agent_id = $3 END
+      AND CASE WHEN (SELECT $3::uuid) IS NULL THEN a.is_default ELSE a.agent_id = (SELECT $3::uuid) END
 ) AS agent ON true
-LEFT JOIN runs AS existing ON existing.account_id = $1 AND existing.idempotency_key = $4
+LEFT JOIN runs AS existing ON existing.account_id = $1 AND existing.idempotency_key = (SELECT $4::text)
 """
 
 # The turn was read beforehand; who lost the race for it is told by runs_turn.
@@ -125,7 +126,7 @@ class PostgresRuns:
         assert row is not None
         return Admission(
             existing=Existing(decode_run(row), row["request_hash"]) if row["run_id"] else None,
-            active=ActiveRuns(row["active"], tuple(row["active_thread_ids"])),
+            active=ActiveRuns(row["active"], tuple(row["active_thread_ids"] or ())),
             queued_in_thread=row["queued_in_thread"],
             busy_with=row["busy_with"],
             next_turn=row["next_turn"],
