@@ -147,7 +147,7 @@ def build_role(role: Role) -> Build[Settings]:
         queue = QueueGauge(PostgresRuns(shared.database), settings.mesh_queue_limit)
         if role != "worker":
             _serve_api(shared, server, queue, coordinator if role == "all" else None)
-        feel = _report(shared, server, queue, coordinator)
+        feel = _report(role, shared, server, queue, coordinator)
         server.figures(lambda: list(figures_of(feel(), queue.last if role != "worker" else None)))
         if coordinator is not None:
             coordinator.start(shared.hints)
@@ -214,7 +214,7 @@ def _roles(role: Role, shared: Shared) -> RoleLookup | None:
 
 
 def _report(
-    shared: Shared, server: Server, queue: QueueGauge, worker: StatelessCoordinator | None
+    role: Role, shared: Shared, server: Server, queue: QueueGauge, worker: StatelessCoordinator | None
 ) -> Callable[[], ProcessState]:
     """This process tells how it is, and closes its circuit breakers when an operator wants that. Gives how it feels."""
 
@@ -232,6 +232,7 @@ def _report(
             unwritten=worker.unwritten if worker else 0,
             breakers=breaker_states(shared.breakers()),
             work=worker.state if worker else None,
+            starts=None if role == "worker" else shared.limiter.state,
         )
 
     report = ReportProcess(feel, shared.reports, shared.settings.mesh_report_s)

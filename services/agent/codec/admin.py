@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from services.agent.domain.operations import (
     Minute,
     ProcessState,
     RunDetail,
+    WindowState,
     WorkState,
     level_of,
 )
@@ -174,7 +176,7 @@ def breaker_stats(breaker: BreakerState) -> dict[str, int]:
 
 
 def encode_limiters(processes: Sequence[ProcessState]) -> pb.ListRateLimitersResponse:
-    """How fast each worker may claim."""
+    """How fast each worker may claim, and how many starts an account's window lets in."""
     return pb.ListRateLimitersResponse(
         limiters=[pb.RateLimiter(name=name, **values) for name, values in limiters(processes).items()]
     )
@@ -182,7 +184,9 @@ def encode_limiters(processes: Sequence[ProcessState]) -> pb.ListRateLimitersRes
 
 def limiters(processes: Sequence[ProcessState]) -> dict[str, dict[str, Any]]:
     """The same by name."""
-    return {f"claims:{process.source}": _bucket(process.work) for process in processes if process.work}
+    claims = {f"claims:{process.source}": _bucket(process.work) for process in processes if process.work}
+    starts = {f"starts:{process.source}": _window(process.starts) for process in processes if process.starts}
+    return claims | starts
 
 
 def _bucket(work: WorkState) -> dict[str, Any]:
@@ -194,6 +198,10 @@ def _bucket(work: WorkState) -> dict[str, Any]:
         "total_acquired": work.claimed,
         "total_rejected": work.waited,
     }
+
+
+def _window(window: WindowState) -> dict[str, Any]:
+    return {"type": "sliding_window", **asdict(window)}
 
 
 def encode_backpressure(pipeline: Pipeline) -> pb.GetBackpressureResponse:

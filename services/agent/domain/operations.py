@@ -38,6 +38,22 @@ class WorkState:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowState:
+    """The window of each account's starts, as a process that admits them met it since it began.
+
+    `current_count`: starts of all accounts that it let in within the last window. `unchecked`: those let in while Redis
+    was away, which holds the windows.
+    """
+
+    max_requests: int
+    window_seconds: int
+    current_count: int
+    total_acquired: int
+    total_rejected: int
+    unchecked: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessState:
     """One process of this service. `at` is set where it was reported."""
 
@@ -55,6 +71,8 @@ class ProcessState:
     breakers: tuple[BreakerState, ...] = ()
     work: WorkState | None = None
     """None: it admits and serves alone."""
+    starts: WindowState | None = None
+    """None: accounts may start any number of runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ billing guards the money.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
 import structlog
 
+from services.agent.domain.operations import WindowState
 from services.kit.errors import RateLimited
 from services.kit.redis import CacheUnavailable, Redis, neutral_errors
 from services.kit.telemetry import limiter_metrics
@@ -47,14 +50,32 @@ return 0
 
 
 class RateLimiter:
-    """`limit` starts a minute and account; None: any number. `now_ms`: another clock than Redis' own."""
+    """`limit` starts a minute and account; None: any number. `now_ms`: another clock than Redis' own; `monotonic`: this
+    process', in seconds."""
 
-    def __init__(self, client: Redis, limit: int | None, now_ms: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        limit: int | None,
+        now_ms: Callable[[], int] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limit = limit
         self._now_ms = now_ms
         self._admit = client.register_script(_ADMIT)
         self._metrics = limiter_metrics()
         self._away = False
+        self._monotonic = monotonic
+        self._lately: deque[float] = deque()
+        self._acquired = self._rejected = self._unchecked = 0
+
+    @property
+    def state(self) -> WindowState | None:
+        """What it did since it began; None where nothing is limited."""
+        if self._limit is None:
+            return None
+        self._forget()
+        return WindowState(self._limit, WINDOW_S, len(self._lately), self._acquired, self._rejected, self._unchecked)
 
     async def admit(self, account_id: UUID, start_id: UUID) -> None:
         """One more start, or RateLimited. The same `start_id` counts once."""
@@ -62,12 +83,20 @@ class RateLimiter:
             return
         wait_ms = await self._ask(f"agent:starts:{account_id}", str(start_id), self._limit)
         if wait_ms:
+            self._rejected += 1
             self._metrics.refused.inc()
             raise RateLimited(
                 f"The account may start {self._limit} runs a minute",
                 params={"limit": self._limit, "remaining": 0, "window_s": WINDOW_S},
                 retry_after_s=wait_ms / 1000,
             )
+        self._acquired += 1
+        self._forget()
+        self._lately.append(self._monotonic())
+
+    def _forget(self) -> None:
+        while self._lately and self._lately[0] <= self._monotonic() - WINDOW_S:
+            self._lately.popleft()
 
     async def _ask(self, key: str, member: str, limit: int) -> int:
         """Milliseconds to wait; 0: admitted."""
@@ -77,6 +106,7 @@ class RateLimiter:
                 async with asyncio.timeout(_PATIENCE_S):
                     waits = int(await self._admit(keys=[key], args=[member, limit, WINDOW_S * 1000, now]))
         except CacheUnavailable:
+            self._unchecked += 1
             self._metrics.unchecked.inc()
             self._told(away=True)
             return 0

@@ -291,6 +291,28 @@ async def test_the_dashboard_shows_what_processes_report_and_the_database_knows(
     assert b"mesh_loop_lag_seconds" in metrics.data
 
 
+async def test_limiters_show_each_accounts_window_as_this_process_met_it(make_agent: Any) -> None:
+    agent = await make_agent("api", mesh_report_s=0.2, mesh_rate_starts_per_minute=1)
+    stub, operator = agent.stub(AgentRunsStub, "user"), Operator(agent)
+    await start(stub, "[[say Done]]")
+    assert (await refusal(start(stub, "[[say Done]]"))).http_status == 429
+    await start(agent.stub(AgentRunsStub, "other"), "[[say Done]]")
+    await until_there(agent, "SELECT count(*) > 0 FROM samples WHERE figures->'starts'->>'total_acquired' = '2'")
+    ((name, window),) = (await operator.rest("ListRateLimiters")).items()
+    assert name.startswith("starts:")
+    assert window == {
+        "type": "sliding_window",
+        "max_requests": 1,
+        "window_seconds": 60,
+        "current_count": 2,
+        "total_acquired": 2,
+        "total_rejected": 1,
+        "unchecked": 0,
+    }
+    (same,) = (await operator.rpc.ListRateLimiters(pb.ListRateLimitersRequest())).limiters
+    assert (same.name, same.max_requests, same.total_rejected, same.HasField("rate")) == (name, 1, 1, False)
+
+
 async def test_health_is_for_everybody_and_refused_where_nobody_executes_runs(make_agent: Any) -> None:
     agent = await make_agent("api", mesh_report_s=0.2)
     anybody = agent.stub(AgentAdminStub, "anonymous")

@@ -17,6 +17,7 @@ from services.agent.domain.operations import (
     ProcessState,
     RunDetail,
     Swept,
+    WindowState,
     WorkState,
 )
 from services.agent.domain.run import ATTEMPT_LIMIT
@@ -220,9 +221,10 @@ def _detail(row: Record) -> RunDetail:
 def _process(row: Record) -> ProcessState:
     figures = json.loads(row["figures"])
     breakers = tuple(BreakerState(**breaker) for breaker in figures.pop("breakers"))
-    work = figures.pop("work")
+    work, starts = figures.pop("work"), figures.pop("starts", None)
     return ProcessState(
         **(figures | {"source": row["source"], "at": row["at"]}),
         breakers=breakers,
         work=WorkState(**work) if work else None,
+        starts=WindowState(**starts) if starts else None,
     )

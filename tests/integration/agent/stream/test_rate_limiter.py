@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from prometheus_client import REGISTRY
 
+from services.agent.domain.operations import WindowState
 from services.agent.stream.rate_limiter import WINDOW_S, RateLimiter
 from services.kit.config import MeshSettings
 from services.kit.errors import RateLimited
@@ -42,6 +43,17 @@ async def clients(private_redis: EmbeddedRedis, tmp_path: Path) -> AsyncIterator
     settings = make_settings(MeshSettings, tmp_path, redis_url=private_redis.url)
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(open_redis(settings)) for _ in range(2)]
+
+
+async def test_a_process_counts_what_it_let_in_within_the_last_window(clients: list[GuardedRedis]) -> None:
+    now = [100.0]
+    limiter = RateLimiter(clients[0], LIMIT, monotonic=lambda: now[0])
+    accounts = [uuid4(), uuid4()]
+    for account in accounts * 2:
+        assert await admitted(limiter, account)
+    now[0] += WINDOW_S
+    assert await admitted(limiter, accounts[0])
+    assert limiter.state == WindowState(LIMIT, WINDOW_S, 1, 5, 0, 0)
 
 
 async def admitted(limiter: RateLimiter, account: UUID, start: UUID | None = None) -> bool:

@@ -451,7 +451,7 @@ class ListRateLimitersResponse(_message.Message):
     def __init__(self, limiters: _Optional[_Iterable[_Union[RateLimiter, _Mapping]]] = ...) -> None: ...
 
 class RateLimiter(_message.Message):
-    __slots__ = ("name", "type", "rate", "capacity", "current_tokens", "total_acquired", "total_rejected")
+    __slots__ = ("name", "type", "rate", "capacity", "current_tokens", "total_acquired", "total_rejected", "max_requests", "window_seconds", "current_count", "unchecked")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     RATE_FIELD_NUMBER: _ClassVar[int]
@@ -459,6 +459,10 @@ class RateLimiter(_message.Message):
     CURRENT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_ACQUIRED_FIELD_NUMBER: _ClassVar[int]
     TOTAL_REJECTED_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNCHECKED_FIELD_NUMBER: _ClassVar[int]
     name: str
     type: str
     rate: float
@@ -466,7 +470,11 @@ class RateLimiter(_message.Message):
     current_tokens: int
     total_acquired: int
     total_rejected: int
-    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., rate: _Optional[float] = ..., capacity: _Optional[int] = ..., current_tokens: _Optional[int] = ..., total_acquired: _Optional[int] = ..., total_rejected: _Optional[int] = ...) -> None: ...
+    max_requests: int
+    window_seconds: int
+    current_count: int
+    unchecked: int
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., rate: _Optional[float] = ..., capacity: _Optional[int] = ..., current_tokens: _Optional[int] = ..., total_acquired: _Optional[int] = ..., total_rejected: _Optional[int] = ..., max_requests: _Optional[int] = ..., window_seconds: _Optional[int] = ..., current_count: _Optional[int] = ..., unchecked: _Optional[int] = ...) -> None: ...
 
 class GetBackpressureRequest(_message.Message):
     __slots__ = ()

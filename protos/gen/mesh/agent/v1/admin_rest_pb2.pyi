@@ -80,20 +80,28 @@ class RestCircuitStats(_message.Message):
     def __init__(self, total_calls: _Optional[int] = ..., successful_calls: _Optional[int] = ..., failed_calls: _Optional[int] = ..., rejected_calls: _Optional[int] = ..., consecutive_failures: _Optional[int] = ..., consecutive_successes: _Optional[int] = ...) -> None: ...
 
 class RestRateLimiter(_message.Message):
-    __slots__ = ("type", "rate", "capacity", "current_tokens", "total_acquired", "total_rejected")
+    __slots__ = ("type", "rate", "capacity", "current_tokens", "total_acquired", "total_rejected", "max_requests", "window_seconds", "current_count", "unchecked")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     RATE_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     CURRENT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_ACQUIRED_FIELD_NUMBER: _ClassVar[int]
     TOTAL_REJECTED_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNCHECKED_FIELD_NUMBER: _ClassVar[int]
     type: str
     rate: float
     capacity: int
     current_tokens: float
     total_acquired: int
     total_rejected: int
-    def __init__(self, type: _Optional[str] = ..., rate: _Optional[float] = ..., capacity: _Optional[int] = ..., current_tokens: _Optional[float] = ..., total_acquired: _Optional[int] = ..., total_rejected: _Optional[int] = ...) -> None: ...
+    max_requests: int
+    window_seconds: int
+    current_count: int
+    unchecked: int
+    def __init__(self, type: _Optional[str] = ..., rate: _Optional[float] = ..., capacity: _Optional[int] = ..., current_tokens: _Optional[float] = ..., total_acquired: _Optional[int] = ..., total_rejected: _Optional[int] = ..., max_requests: _Optional[int] = ..., window_seconds: _Optional[int] = ..., current_count: _Optional[int] = ..., unchecked: _Optional[int] = ...) -> None: ...
 
 class RestMetricsText(_message.Message):
     __slots__ = ()
