@@ -285,13 +285,14 @@ def _connect_arguments(settings: MeshSettings) -> dict[str, Any]:
 
 
 class _Connection(asyncpg.Connection):
-    rows_of = ""
-    """What `mesh.account_id` is on it."""
+    rows_of: str | None = ""
+    """What `mesh.account_id` is on it; None: not known."""
 
     def get_reset_query(self) -> str:
         return ""
 
     async def show_rows_of(self, account_id: str) -> None:
+        self.rows_of = None  # should this be cancelled between there and here
         await self.execute("SELECT set_config('mesh.account_id', $1, false)", account_id)
         self.rows_of = account_id
 

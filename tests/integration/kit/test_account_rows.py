@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import asyncpg
 import pytest
@@ -14,10 +15,11 @@ import pytest
 import services.agent.app
 import services.billing.app
 import services.threads.app
+from services.kit import postgres
 from services.kit.config import MeshSettings
 from services.kit.context import NOBODY, CallContext, enter
 from services.kit.migrations import migrate
-from services.kit.postgres import Database, open_database
+from services.kit.postgres import Connection, Database, open_database
 from tests.support.harness import make_settings
 
 MINE, THEIRS = str(uuid.uuid4()), str(uuid.uuid4())
@@ -156,6 +158,23 @@ async def test_a_connection_never_keeps_the_account_before(threads: Database) ->
         for account, count in ((MINE, 1), (THEIRS, 1), (NOBODY, 0)):
             with rpc_of(account):
                 assert len(await seen(threads, "usage", "account_id")) == count
+        assert len(await seen(threads, "usage", "account_id")) == 2
+
+
+async def test_a_connection_whose_account_is_not_known_is_told_again(
+    threads: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answered_too_late(connection: Connection, *args: Any) -> None:
+        await execute(connection, *args)
+        raise asyncio.CancelledError
+
+    execute: Any = asyncpg.Connection.execute
+    await seen(threads, "usage", "account_id")
+    with monkeypatch.context() as patched:
+        patched.setattr(postgres._Connection, "execute", answered_too_late, raising=False)
+        with rpc_of(MINE), pytest.raises(asyncio.CancelledError):
+            await seen(threads, "usage", "account_id")
+    for _ in range(3):  # whichever connection it is
         assert len(await seen(threads, "usage", "account_id")) == 2
 
 
