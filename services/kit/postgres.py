@@ -304,6 +304,8 @@ async def _count_statements(connection: Connection) -> None:
         kind = _kind(logged.query)
         if kind != "frame":
             metrics.statements.inc()
+        if logged.exception is not None:
+            return  # nothing was committed, and the connection may be gone
         if kind == "commit" or (kind == "write" and not connection.is_in_transaction()):
             metrics.commits.inc()
 

@@ -17,6 +17,7 @@ from services.agent.engine.courier import Courier
 from services.agent.engine.interrupt import Interrupt, Interrupted
 from services.agent.engine.log import RunLog
 from services.agent.engine.ownership import RunOwnership
+from services.agent.engine.patience import until_stored
 from services.agent.engine.policy import ToolPolicy
 from services.agent.engine.purse import Purse
 from services.agent.engine.runner import AgentRunner
@@ -144,7 +145,7 @@ class Execution:
             payload = opening_payload(claim.run, claim.spec)
             courier.hold(OwedRow(OPENING_SEQ, "messages", payload))
             return Journal()
-        journal = await self._parts.journal.load(claim.run_id)
+        journal = await until_stored(lambda: self._parts.journal.load(claim.run_id))
         for row in journal.owed:
             courier.add(row)
         if any(step.state == "started" for step in journal.steps):

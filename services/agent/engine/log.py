@@ -17,6 +17,7 @@ from services.agent.domain.journal import CallRecord, StepRecord
 from services.agent.domain.rows import Charge, MessageRow
 from services.agent.domain.run import Ending, Run
 from services.agent.engine.courier import Courier
+from services.agent.engine.patience import until_stored
 from services.agent.errors import Fenced
 from services.agent.ports import Fence, JournalStore, Owed, Publisher, Wal, Writes
 from services.kit.postgres import StorageConflict, StorageUnavailable, UniqueViolation
@@ -184,5 +185,6 @@ class RunLog:
 
     async def _owe_again(self) -> None:
         """Takes what is owed from the outbox itself: its numbers were lost with the answer."""
-        for row in (await self._journal.load(self._run.run_id)).owed:
+        journal = await until_stored(lambda: self._journal.load(self._run.run_id))
+        for row in journal.owed:
             self._courier.add(row)

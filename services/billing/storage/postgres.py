@@ -100,11 +100,10 @@ class PostgresPrices:
                 changed,
                 now,
             )
-            return await self._open_versions(connection, {model: prices[model] for model in changed}, now)
+            return await self._open_versions(connection, {model: prices[model] for model in changed})
 
-    async def _open_versions(
-        self, connection: Connection, prices: Mapping[str, tuple[Rates, Rates]], now: datetime
-    ) -> list[str]:
+    async def _open_versions(self, connection: Connection, prices: Mapping[str, tuple[Rates, Rates]]) -> list[str]:
+        """A model's first price has always been in force: a process whose clock is behind knows it too."""
         figures = [
             [getattr(rates[which], figure) for rates in prices.values()]
             for which in (0, 1)
@@ -115,11 +114,10 @@ class PostgresPrices:
             " list_cache_write, input, output, cached_input, cache_write)"
             " SELECT m.model || '@' || (SELECT count(*) + 1 FROM price_versions v WHERE v.model_id = m.model_id),"
             " m.model_id, tstzrange(coalesce((SELECT max(upper(v.valid)) FROM price_versions v"
-            " WHERE v.model_id = m.model_id), $1), NULL), p.i, p.o, p.c, p.w, p.bi, p.bo, p.bc, p.bw"
-            " FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
-            " $8::bigint[], $9::bigint[], $10::bigint[]) AS p(model, i, o, c, w, bi, bo, bc, bw)"
+            " WHERE v.model_id = m.model_id), '-infinity'), NULL), p.i, p.o, p.c, p.w, p.bi, p.bo, p.bc, p.bw"
+            " FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],"
+            " $7::bigint[], $8::bigint[], $9::bigint[]) AS p(model, i, o, c, w, bi, bo, bc, bw)"
             " JOIN priced_models m USING (model) RETURNING price_version",
-            now,
             list(prices),
             *figures,
         )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import UUID
 
 import pytest
 from mesh.agent.v1 import runs_pb2
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
+from services.agent.domain.journal import Journal
+from services.agent.storage.postgres.journal import PostgresJournal
+from services.kit.errors import Unavailable
+from services.kit.postgres import StorageConflict, StorageUnavailable
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column, until_there
 from tests.integration.agent.watching import (
@@ -47,6 +52,31 @@ async def test_a_run_is_taken_over_in_the_middle_of_a_model_stream(
     assert told(events)[row["message_id"]] == row["content"]
     assert ["waste" in key for key in sorted(fakes.billing.posts)] == [False, True]
     assert fakes.billing.released == {run.agent_run_id}
+
+
+async def test_who_takes_a_run_over_waits_for_a_storage_that_is_away(
+    make_agent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await make_agent("api")
+    stub = agent.stub(AgentRunsStub, "user")
+    async with worker_process(agent.settings) as first:
+        run = await stub.StartRun(
+            runs_pb2.StartRunRequest(prompt="[[delay 10ms]] [[tokens 100]]", model_name="mock-ai")
+        )
+        await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "text_chunk")
+        first.kill()
+    refusals: list[Unavailable] = [StorageUnavailable(), StorageConflict()]
+    load = PostgresJournal.load
+
+    async def away_at_first(journal: PostgresJournal, run_id: UUID) -> Journal:
+        if refusals:
+            raise refusals.pop()
+        return await load(journal, run_id)
+
+    monkeypatch.setattr(PostgresJournal, "load", away_at_first)
+    await make_agent("worker")
+    events = await watch(stub, run.agent_run_id)
+    assert (events[-1].epoch, events[-1].run_ended.status, refusals) == (2, "completed", [])
 
 
 @pytest.mark.parametrize("early", ["", " [[wait 60]]"], ids=["after the answer", "while it streams"])

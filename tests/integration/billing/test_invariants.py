@@ -269,6 +269,15 @@ async def test_the_price_list_is_published_once(world: World) -> None:
     assert len(LIST_PRICES) <= await world.database.fetchval("SELECT count(*) FROM priced_models")
 
 
+async def test_a_process_whose_clock_is_behind_knows_the_first_prices(own_world: World) -> None:
+    before, mine = await own_world.price_book.current("openai/x"), Rates.in_dollars("2", "4")
+    own_world.clock.advance(hours=1)
+    await own_world.price_book.publish_list(100, {"openai/*": mine}, with_mock=True)
+    assert (await own_world.price_book.current("openai/x")).listed == mine
+    own_world.clock.advance(hours=-2)
+    assert await own_world.price_book.current("openai/x") == before
+
+
 async def test_an_own_price_wins_over_the_list_and_its_familys(own_world: World) -> None:
     mine = Rates.in_dollars("2", "4")
     assert await own_world.price_book.publish_list(100, {"openai/mine": mine}, with_mock=True)
