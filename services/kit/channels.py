@@ -167,9 +167,11 @@ class _OwnToken:
 
     def error(self, failed: grpc.aio.AioRpcError) -> MeshError:
         error = from_rpc(failed)
-        # Our own token was refused: a fault of ours, not of the person whose request we serve.
-        refused = isinstance(error, Unauthenticated) or error.reason == PermissionDenied.reason
-        if refused:
+        # Our own token was refused: a fault of ours, not of the person whose request we serve. Nothing was done yet.
+        if isinstance(error, Unauthenticated):
+            log.error("channel.not_believed", target=self._target, look_at="clocks and keys of both services")
+            return Unavailable(domain=error.domain)
+        if error.reason == PermissionDenied.reason:
             log.error("channel.refused", target=self._target, reason=error.reason)
             return Internal()
         return error

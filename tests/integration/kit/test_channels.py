@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from mesh.threads.v1 import threads_pb2 as pb
 
+from services.kit.auth import make_keys
 from services.kit.channels import Channels, Responses, open_channels
 from services.kit.circuit_breaker import CircuitOpen, CircuitState
 from services.kit.clock import SystemClock
@@ -75,6 +76,21 @@ async def test_a_neighbours_refusal_passes_unchanged(channels: Channels, echo: E
 async def test_a_refusal_of_our_own_token_is_our_fault(channels: Channels) -> None:
     with pytest.raises(Internal):
         await EchoStub(channels.open("threads")).Admins(GOOD)
+
+
+async def test_a_token_that_is_not_believed_may_be_in_a_moment(
+    callee: ServiceHarness[EchoSettings], tmp_path: Path
+) -> None:
+    make_keys(tmp_path / "others", ("agent",))
+    settings = make_settings(
+        AgentSettings, tmp_path, mesh_threads_url=callee.address, mesh_keys_dir=tmp_path / "others"
+    )
+    async with open_channels(settings) as channels:
+        stub = EchoStub(channels.open("threads"))
+        for _ in range(10):  # and a neighbour that says so is not away: its circuit stays closed
+            with pytest.raises(Unavailable) as refused:
+                await stub.Internal(GOOD)
+            assert refused.value.reason == Unavailable.reason
 
 
 async def test_the_request_id_goes_along(channels: Channels, echo: Echo) -> None:
