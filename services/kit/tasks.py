@@ -16,6 +16,7 @@ log = get_logger()
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 10.0
 _HEALTHY_S = 30.0
+_CANCELLED_AGAIN_S = 5.0
 
 
 class Supervisor:
@@ -37,9 +38,14 @@ class Supervisor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await self._group.__aexit__(kind, error, trace)
+        try:
+            while self._tasks:
+                for task in self._tasks:
+                    task.cancel()
+                # Libraries lose a cancellation that comes in the moment in which what they await is there.
+                await asyncio.wait(self._tasks, timeout=_CANCELLED_AGAIN_S)
+        finally:
+            await self._group.__aexit__(kind, error, trace)
 
     def start(self, name: str, job: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Starts a job and keeps it running. Cancel the returned task to end this one alone."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from services.kit import tasks
 from services.kit.context import acting_for, current_caller
 from services.kit.tasks import Supervisor
 
@@ -40,6 +43,27 @@ async def test_leaving_cancels_and_waits() -> None:
         supervisor.start("job", job)
         await started.wait()
     assert cleaned
+
+
+async def test_a_cancellation_that_is_lost_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "_CANCELLED_AGAIN_S", 0.01)
+    started, lost = asyncio.Event(), 0
+
+    async def job() -> None:
+        nonlocal lost
+        started.set()
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+                if lost == 3:
+                    raise
+
+    async with asyncio.timeout(5), Supervisor() as supervisor:
+        supervisor.start("job", job)
+        await started.wait()
+    assert lost == 3
 
 
 async def test_a_job_that_returns_is_done() -> None:
