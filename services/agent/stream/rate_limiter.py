@@ -26,6 +26,7 @@ log = structlog.get_logger()
 WINDOW_S: Final = 60
 _PATIENCE_S: Final = 0.25
 """A start waits no longer for its window."""
+_REPEAT: Final = -1
 
 # Of one member only the first start counts: a repeat passes, also where the first is still on its way.
 _ADMIT: Final = """
@@ -37,7 +38,7 @@ end
 local limit, window = tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - window))
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
-  return 0
+  return -1
 end
 if redis.call('ZCARD', KEYS[1]) >= limit then
   local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
@@ -82,6 +83,8 @@ class RateLimiter:
         if self._limit is None:
             return
         wait_ms = await self._ask(f"agent:starts:{account_id}", str(start_id), self._limit)
+        if wait_ms == _REPEAT:
+            return
         if wait_ms:
             self._rejected += 1
             self._metrics.refused.inc()
@@ -99,7 +102,7 @@ class RateLimiter:
             self._lately.popleft()
 
     async def _ask(self, key: str, member: str, limit: int) -> int:
-        """Milliseconds to wait; 0: admitted."""
+        """Milliseconds to wait; 0: admitted; _REPEAT: it was before."""
         now = self._now_ms() if self._now_ms else ""
         try:
             with neutral_errors():

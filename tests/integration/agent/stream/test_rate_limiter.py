@@ -109,6 +109,7 @@ async def test_a_repeat_of_a_start_counts_once_and_another_account_is_not_touche
     assert not await admitted(one, account)
     assert await admitted(one, account, start)
     assert await admitted(one, uuid4())
+    assert (one.state, other.state) == (WindowState(2, WINDOW_S, 2, 2, 1, 0), WindowState(2, WINDOW_S, 1, 1, 0, 0))
 
 
 async def test_a_window_leaves_nothing_behind(clients: list[GuardedRedis]) -> None:
@@ -129,6 +130,7 @@ async def test_without_redis_every_start_passes_and_is_counted_as_unchecked(
     private_redis.stop()
     assert await admitted(limiter, account)
     assert unchecked() == before + 2
+    assert limiter.state == WindowState(1, WINDOW_S, 3, 3, 1, 2)
 
 
 async def test_without_a_limit_redis_is_not_asked(clients: list[GuardedRedis]) -> None:
