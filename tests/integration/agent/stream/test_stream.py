@@ -12,6 +12,7 @@ from services.agent.stream.ids import START, parse_cursor
 from services.agent.stream.publisher import RunPublisher
 from services.agent.stream.tail import Tail
 from services.agent.stream.viewer import Pace
+from services.agent.stream.wire import Connection
 from tests.fakes.run_stream import RUN, MemoryStore, Owner, View, check, place, whole_messages
 from tests.integration.agent.stream.streams import Streams
 from tests.support.redis import EmbeddedRedis
@@ -48,7 +49,12 @@ async def until(view: View, count: int, payloads: object) -> None:
             return
 
 
-async def test_live_and_late_viewers_see_everything_once(streams: Streams, store: MemoryStore) -> None:
+async def test_live_and_late_viewers_see_everything_once(
+    streams: Streams, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience = Connection.call.__kwdefaults__
+    assert patience
+    monkeypatch.setitem(patience, "within_s", 60.0)  # nor is a Redis that waits for its turn on a busy machine
     reader = streams.reader(store, PATIENT)  # a tail that is only slow is not held against Postgres
     live = asyncio.create_task(View().watch(reader.watch(RUN, "")))
     await whole_run(streams, store)

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from mesh.rest.v1 import rest_pb2 as mesh_dot_rest_dot_v1_dot_rest__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emesh/agent/v1/admin_rest.proto\x12\rmesh.agent.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x03\n\x0cRestStuckRun\x12\x1f\n\x06run_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x05runId\x12%\n\tthread_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x08threadId\x12\x19\n\x05owner\x18\x03 \x01(\tH\x00R\x05owner\x88\x01\x01\x12\x16\n\x06status\x18\x04 \x01(\tR\x06status\x12=\n\theartbeat\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01R\theartbeat\x88\x01\x01\x12(\n\rheartbeat_age\x18\x06 \x01(\x01H\x02R\x0cheartbeatAge\x88\x01\x01\x12\x35\n\x05start\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x03R\x05start\x88\x01\x01\x12\x1f\n\x08\x64uration\x18\x08 \x01(\x01H\x04R\x08\x64uration\x88\x01\x01\x12\x16\n\x06reason\x18\t \x01(\tR\x06reasonB\x08\n\x06_ownerB\x0c\n\n_heartbeatB\x10\n\x0e_heartbeat_ageB\x08\n\x06_startB\x0b\n\t_duration\"\x9a\x02\n\x0eRestDeadLetter\x12\x19\n\x08\x65ntry_id\x18\x01 \x01(\tR\x07\x65ntryId\x12\x1f\n\x06run_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x05runId\x12\x1d\n\nwrite_type\x18\x03 \x01(\tR\twriteType\x12\x14\n\x05\x65rror\x18\x04 \x01(\tR\x05\x65rror\x12#\n\rattempt_count\x18\x05 \x01(\x05R\x0c\x61ttemptCount\x12\x39\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x37\n\tfailed_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x66\x61iledAt\"\xe2\x01\n\x12RestCircuitBreaker\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x35\n\x05stats\x18\x03 \x01(\x0b\x32\x1f.mesh.agent.v1.RestCircuitStatsR\x05stats\x12<\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00R\x08openedAt\x88\x01\x01\x12\x1f\n\x0bretry_after\x18\x05 \x01(\x01R\nretryAfterB\x0c\n\n_opened_at\"\x90\x02\n\x10RestCircuitStats\x12\x1f\n\x0btotal_calls\x18\x01 \x01(\x05R\ntotalCalls\x12)\n\x10successful_calls\x18\x02 \x01(\x05R\x0fsuccessfulCalls\x12!\n\x0c\x66\x61iled_calls\x18\x03 \x01(\x05R\x0b\x66\x61iledCalls\x12%\n\x0erejected_calls\x18\x04 \x01(\x05R\rrejectedCalls\x12\x31\n\x14\x63onsecutive_failures\x18\x05 \x01(\x05R\x13\x63onsecutiveFailures\x12\x33\n\x15\x63onsecutive_successes\x18\x06 \x01(\x05R\x14\x63onsecutiveSuccesses\"\xe7\x03\n\x0fRestRateLimiter\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x17\n\x04rate\x18\x02 \x01(\x01H\x00R\x04rate\x88\x01\x01\x12\x1f\n\x08\x63\x61pacity\x18\x03 \x01(\x05H\x01R\x08\x63\x61pacity\x88\x01\x01\x12*\n\x0e\x63urrent_tokens\x18\x04 \x01(\x01H\x02R\rcurrentTokens\x88\x01\x01\x12%\n\x0etotal_acquired\x18\x05 \x01(\x05R\rtotalAcquired\x12%\n\x0etotal_rejected\x18\x06 \x01(\x05R\rtotalRejected\x12&\n\x0cmax_requests\x18\x07 \x01(\x05H\x03R\x0bmaxRequests\x88\x01\x01\x12*\n\x0ewindow_seconds\x18\x08 \x01(\x05H\x04R\rwindowSeconds\x88\x01\x01\x12(\n\rcurrent_count\x18\t \x01(\x05H\x05R\x0c\x63urrentCount\x88\x01\x01\x12!\n\tunchecked\x18\n \x01(\x05H\x06R\tunchecked\x88\x01\x01\x42\x07\n\x05_rateB\x0b\n\t_capacityB\x11\n\x0f_current_tokensB\x0f\n\r_max_requestsB\x11\n\x0f_window_secondsB\x10\n\x0e_current_countB\x0c\n\n_unchecked\"\x11\n\x0fRestMetricsTextb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emesh/agent/v1/admin_rest.proto\x12\rmesh.agent.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17mesh/rest/v1/rest.proto\"\xa3\x03\n\x0cRestStuckRun\x12\x1f\n\x06run_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x05runId\x12%\n\tthread_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x08threadId\x12\x19\n\x05owner\x18\x03 \x01(\tH\x00R\x05owner\x88\x01\x01\x12\x16\n\x06status\x18\x04 \x01(\tR\x06status\x12=\n\theartbeat\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01R\theartbeat\x88\x01\x01\x12(\n\rheartbeat_age\x18\x06 \x01(\x01H\x02R\x0cheartbeatAge\x88\x01\x01\x12\x35\n\x05start\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x03R\x05start\x88\x01\x01\x12\x1f\n\x08\x64uration\x18\x08 \x01(\x01H\x04R\x08\x64uration\x88\x01\x01\x12\x16\n\x06reason\x18\t \x01(\tR\x06reasonB\x08\n\x06_ownerB\x0c\n\n_heartbeatB\x10\n\x0e_heartbeat_ageB\x08\n\x06_startB\x0b\n\t_duration\"\x9a\x02\n\x0eRestDeadLetter\x12\x19\n\x08\x65ntry_id\x18\x01 \x01(\tR\x07\x65ntryId\x12\x1f\n\x06run_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x05runId\x12\x1d\n\nwrite_type\x18\x03 \x01(\tR\twriteType\x12\x14\n\x05\x65rror\x18\x04 \x01(\tR\x05\x65rror\x12#\n\rattempt_count\x18\x05 \x01(\x05R\x0c\x61ttemptCount\x12\x39\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x37\n\tfailed_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x66\x61iledAt\"\xe2\x01\n\x12RestCircuitBreaker\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x35\n\x05stats\x18\x03 \x01(\x0b\x32\x1f.mesh.agent.v1.RestCircuitStatsR\x05stats\x12<\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00R\x08openedAt\x88\x01\x01\x12\x1f\n\x0bretry_after\x18\x05 \x01(\x01R\nretryAfterB\x0c\n\n_opened_at\"\x90\x02\n\x10RestCircuitStats\x12\x1f\n\x0btotal_calls\x18\x01 \x01(\x05R\ntotalCalls\x12)\n\x10successful_calls\x18\x02 \x01(\x05R\x0fsuccessfulCalls\x12!\n\x0c\x66\x61iled_calls\x18\x03 \x01(\x05R\x0b\x66\x61iledCalls\x12%\n\x0erejected_calls\x18\x04 \x01(\x05R\rrejectedCalls\x12\x31\n\x14\x63onsecutive_failures\x18\x05 \x01(\x05R\x13\x63onsecutiveFailures\x12\x33\n\x15\x63onsecutive_successes\x18\x06 \x01(\x05R\x14\x63onsecutiveSuccesses\"\x81\x03\n\x0fRestRateLimiter\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n\x04rate\x18\x02 \x01(\x01\x42\x04\xc0\xc1\x18\x01R\x04rate\x12 \n\x08\x63\x61pacity\x18\x03 \x01(\x05\x42\x04\xc0\xc1\x18\x01R\x08\x63\x61pacity\x12+\n\x0e\x63urrent_tokens\x18\x04 \x01(\x01\x42\x04\xc0\xc1\x18\x01R\rcurrentTokens\x12%\n\x0etotal_acquired\x18\x05 \x01(\x05R\rtotalAcquired\x12%\n\x0etotal_rejected\x18\x06 \x01(\x05R\rtotalRejected\x12\'\n\x0cmax_requests\x18\x07 \x01(\x05\x42\x04\xc0\xc1\x18\x01R\x0bmaxRequests\x12+\n\x0ewindow_seconds\x18\x08 \x01(\x05\x42\x04\xc0\xc1\x18\x01R\rwindowSeconds\x12)\n\rcurrent_count\x18\t \x01(\x05\x42\x04\xc0\xc1\x18\x01R\x0c\x63urrentCount\x12\"\n\tunchecked\x18\n \x01(\x05\x42\x04\xc0\xc1\x18\x01R\tunchecked\"\x11\n\x0fRestMetricsTextb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,16 +40,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESTSTUCKRUN'].fields_by_name['thread_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_RESTDEADLETTER'].fields_by_name['run_id']._loaded_options = None
   _globals['_RESTDEADLETTER'].fields_by_name['run_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_RESTSTUCKRUN']._serialized_start=112
-  _globals['_RESTSTUCKRUN']._serialized_end=531
-  _globals['_RESTDEADLETTER']._serialized_start=534
-  _globals['_RESTDEADLETTER']._serialized_end=816
-  _globals['_RESTCIRCUITBREAKER']._serialized_start=819
-  _globals['_RESTCIRCUITBREAKER']._serialized_end=1045
-  _globals['_RESTCIRCUITSTATS']._serialized_start=1048
-  _globals['_RESTCIRCUITSTATS']._serialized_end=1320
-  _globals['_RESTRATELIMITER']._serialized_start=1323
-  _globals['_RESTRATELIMITER']._serialized_end=1810
-  _globals['_RESTMETRICSTEXT']._serialized_start=1812
-  _globals['_RESTMETRICSTEXT']._serialized_end=1829
+  _globals['_RESTRATELIMITER'].fields_by_name['rate']._loaded_options = None
+  _globals['_RESTRATELIMITER'].fields_by_name['rate']._serialized_options = b'\300\301\030\001'
+  _globals['_RESTRATELIMITER'].fields_by_name['capacity']._loaded_options = None
+  _globals['_RESTRATELIMITER'].fields_by_name['capacity']._serialized_options = b'\300\301\030\001'
+  _globals['_RESTRATELIMITER'].fields_by_name['current_tokens']._loaded_options = None
+  _globals['_RESTRATELIMITER'].fields_by_name['current_tokens']._serialized_options = b'\300\301\030\001'
+  _globals['_RESTRATELIMITER'].fields_by_name['max_requests']._loaded_options = None
+  _globals['_RESTRATELIMITER'].fields_by_name['max_requests']._serialized_options = b'\300\301\030\001'
+  _globals['_RESTRATELIMITER'].fields_by_name['window_seconds']._loaded_options = None
+  _globals['_RESTRATELIMITER'].fields_by_name['window_seconds']._serialized_options = b'\300\301\030\001'
+  _globals['_RESTRATELIMITER'].fields_by_name['current_count']._loaded_options = None
+  _globals['_RESTRATELIMITER'].fields_by_name['current_count']._serialized_options = b'\300\301\030\001'
+  _globals['_RESTRATELIMITER'].fields_by_name['unchecked']._loaded_options = None
+  _globals['_RESTRATELIMITER'].fields_by_name['unchecked']._serialized_options = b'\300\301\030\001'
+  _globals['_RESTSTUCKRUN']._serialized_start=137
+  _globals['_RESTSTUCKRUN']._serialized_end=556
+  _globals['_RESTDEADLETTER']._serialized_start=559
+  _globals['_RESTDEADLETTER']._serialized_end=841
+  _globals['_RESTCIRCUITBREAKER']._serialized_start=844
+  _globals['_RESTCIRCUITBREAKER']._serialized_end=1070
+  _globals['_RESTCIRCUITSTATS']._serialized_start=1073
+  _globals['_RESTCIRCUITSTATS']._serialized_end=1345
+  _globals['_RESTRATELIMITER']._serialized_start=1348
+  _globals['_RESTRATELIMITER']._serialized_end=1733
+  _globals['_RESTMETRICSTEXT']._serialized_start=1735
+  _globals['_RESTMETRICSTEXT']._serialized_end=1752
 # @@protoc_insertion_point(module_scope)
