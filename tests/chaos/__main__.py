@@ -9,37 +9,54 @@ import random
 import secrets
 import sys
 import time
+from collections.abc import Iterable
 
 from tests.chaos import report
 from tests.chaos.campaign import Load, Round, play
-from tests.chaos.scenario import Fault, rolling, schedule
+from tests.chaos.scenario import Fault, contention, rolling, schedule
 from tests.chaos.stage import LEASES, Stage, staged
 
 PER_ROUND = 60
+CROWD = 10
+"""Workers of the last round, which contend for leases."""
 
 
 async def campaign(arguments: argparse.Namespace) -> list[Round]:
     """All rounds, or the one that is asked for."""
-    rounds: list[Round] = []
-    async with staged(arguments.workers, {} if arguments.defaults else LEASES) as stage:
-        for number, faults in enumerate(chapters(stage, arguments), start=1):
-            if arguments.round in (0, number):
-                chapter = await play(
-                    stage, arguments.seed, number, faults, Load(arguments.people, arguments.hands, arguments.calm)
-                )
-                print(report.line(chapter), file=sys.stderr, flush=True)
-                rounds.append(chapter)
+    leases = {} if arguments.defaults else LEASES
+    async with staged(arguments.workers, leases) as stage:
+        told = chapters(stage, arguments)
+        rounds = [
+            await chapter(stage, arguments, number, faults)
+            for number, faults in enumerate(told, start=1)
+            if arguments.round in (0, number)
+        ]
+    crowded, last = [] if arguments.quick else chosen(contention(), arguments), len(told) + 1
+    if crowded and arguments.round in (0, last):
+        async with staged(CROWD, leases) as stage:
+            rounds.append(await chapter(stage, arguments, last, crowded))
     return rounds
+
+
+async def chapter(stage: Stage, arguments: argparse.Namespace, number: int, faults: list[Fault]) -> Round:
+    """One round, told as it passes."""
+    load = Load(arguments.people, arguments.hands, arguments.calm)
+    played = await play(stage, arguments.seed, number, faults, load)
+    print(report.line(played), file=sys.stderr, flush=True)
+    return played
 
 
 def chapters(stage: Stage, arguments: argparse.Namespace) -> list[list[Fault]]:
     """What each round injects; the first one is the rolling restart, of a mesh to which nothing happened yet."""
-    faults = schedule(stage, random.Random(arguments.seed), arguments.faults, quick=arguments.quick)
-    first = list(rolling(stage))
-    if arguments.only:
-        faults, first = [fault for fault in faults if arguments.only in f"{fault.kind}: {fault.where}"], []
+    faults = chosen(schedule(stage, random.Random(arguments.seed), arguments.faults, quick=arguments.quick), arguments)
+    first = [] if arguments.only else list(rolling(stage))
     rounds = [faults[start : start + PER_ROUND] for start in range(0, len(faults), PER_ROUND)]
     return [first, *rounds] if first else rounds
+
+
+def chosen(faults: Iterable[Fault], arguments: argparse.Namespace) -> list[Fault]:
+    """Those that `--only` means."""
+    return [fault for fault in faults if arguments.only in f"{fault.kind}: {fault.where}"]
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -129,6 +130,14 @@ class Director:
         await asyncio.sleep(seconds)
         self.stage.kill(part, signal.SIGCONT)
         return True
+
+    async def crowd(self, what: Callable[[str], Awaitable[bool]]) -> bool:
+        """Something befalls half of the workers at once: all others contend for their runs."""
+        workers = self.stage.workers
+        happened = await asyncio.gather(*map(what, self.dice.sample(workers, len(workers) // 2)))
+        await asyncio.sleep(LEASE_S)
+        await self.stage.healthy(workers)
+        return all(happened)
 
     async def bend(self, wire: tuple[str, str], mode: Mode, seconds: float) -> bool:
         """A wire is in another mode for a time."""
@@ -281,6 +290,15 @@ def rolling(stage: Stage) -> Iterator[Fault]:
     """Every process is restarted, one by one."""
     for part in stage.services:
         yield Fault(ROLLING, part, lambda d, p=part: d.replace(p), heavy=True)  # type: ignore[misc]
+
+
+def contention() -> Iterator[Fault]:
+    """Of all who are left for the runs of as many, and then with those who wake up again."""
+    for _ in range(8):
+        yield Fault("half of ten workers killed", "workers", lambda d: d.crowd(d.kill), heavy=True)
+        yield Fault(
+            "half of ten workers paused", "workers", lambda d: d.crowd(partial(d.pause, seconds=_ZOMBIE_S)), heavy=True
+        )
 
 
 def on_storage(stage: Stage) -> Iterator[Fault]:
