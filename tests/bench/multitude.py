@@ -24,6 +24,8 @@ _BOUND = _QUEUED
 _STARTERS = 4
 _STEADY, _RATE = 500, 25
 """So many of the queued come one by one, so many a second; the rest as fast as four starters can."""
+_STEADY_PAST = 100
+"""Of those that are refused, so many come one by one too."""
 _LINES = 16
 _WATCHERS = 100
 _PARTS = ("agent-worker-1", "agent-api", "edge")
@@ -67,8 +69,9 @@ async def queued(mesh: RunningMesh, token: str) -> list[Row]:
     await until(mesh, f"SELECT count(*) = {_AT_ONCE} FROM agent.runs WHERE status = 'running'")
     with peaks(mesh, _PARTS) as most:
         steady = await start_steadily(mesh, token, ["[[say hi]]"] * _STEADY)
-        fast = await start_all(mesh, token, ["[[say hi]]"] * (_QUEUED + _PAST - _STEADY), _STARTERS)
-        asked = steady + fast
+        fast = await start_all(mesh, token, ["[[say hi]]"] * (_QUEUED + _PAST - _STEADY - _STEADY_PAST), _STARTERS)
+        past = await start_steadily(mesh, token, ["[[say hi]]"] * _STEADY_PAST)
+        asked = steady + fast + past
         await stop_all(mesh, token, ids(taken))
         terminals = await watch_all(mesh, token, ids(asked))
     await idle(mesh)
@@ -78,9 +81,10 @@ async def queued(mesh: RunningMesh, token: str) -> list[Row]:
     refused = [answer for answer in asked if answer[0] == 429]
     unclear = len(asked) - statuses[200] - sum(says for *_, says in refused)
     return [
-        *(speed(f"a start that is admitted, {_RATE} a second", [ms for status, ms, *_ in steady if status == 200])),
-        *(speed(f"a start that is admitted, {_STARTERS} at once", [ms for status, ms, *_ in fast if status == 200])),
-        *(speed(f"a start that is refused, {_STARTERS} at once", [ms for _, ms, *_ in refused])),
+        *speed(f"a start that is admitted, {_RATE} a second", steady, 200),
+        *speed(f"a start that is refused, {_RATE} a second", past, 429),
+        *speed(f"a start that is admitted, {_STARTERS} at once", fast, 200),
+        *speed(f"a start that is refused, {_STARTERS} at once", fast, 429),
         Row(f"of {len(asked)} starts past {_AT_ONCE} runs, admitted", statuses[200], "runs"),
         Row("refused with 429 and Retry-After", len(refused) - unclear, "starts"),
         Row("answered otherwise", unclear, "starts", asked="0", met=unclear == 0),
@@ -89,8 +93,9 @@ async def queued(mesh: RunningMesh, token: str) -> list[Row]:
     ]
 
 
-def speed(what: str, times: list[float]) -> list[Row]:
-    """Of answers, in ms; none where there were none."""
+def speed(what: str, answers: Iterable[Started], answered: int) -> list[Row]:
+    """Of answers with a status, in ms; none where there were none."""
+    times = [ms for status, ms, *_ in answers if status == answered]
     if not times:
         return []
     p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
