@@ -8,7 +8,6 @@ from services.agent.domain.run import StopReason
 from services.kit.errors import (
     Aborted,
     AlreadyExists,
-    Cancelled,
     Conflict,
     DeadlineExceeded,
     Internal,
@@ -121,6 +120,6 @@ def refusals_of(error: MeshError) -> int | None:
 
     A fault of the receiver (INTERNAL) may pass with its next version, so it is given more time than a plain no.
     """
-    if isinstance(error, Unavailable | DeadlineExceeded | Aborted | RateLimited | Cancelled):
+    if isinstance(error, Unavailable | DeadlineExceeded | Aborted | RateLimited):
         return None
     return 20 if isinstance(error, Internal) else 5

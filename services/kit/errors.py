@@ -166,15 +166,6 @@ class RateLimited(MeshError):
     default_message = "Too many requests"
 
 
-class Cancelled(MeshError):
-    """The caller went away."""
-
-    code = grpc.StatusCode.CANCELLED
-    http_status = 499
-    reason = "CANCELLED"
-    default_message = "Cancelled"
-
-
 class Internal(MeshError):
     """A fault of ours; the text is fixed, the cause is in the log."""
 
@@ -297,7 +288,6 @@ _CLASSES: tuple[type[MeshError], ...] = (
     Conflict,
     Aborted,
     RateLimited,
-    Cancelled,
     Internal,
     Unimplemented,
     Unavailable,
@@ -305,6 +295,8 @@ _CLASSES: tuple[type[MeshError], ...] = (
 )
 _BY_STATUS = {cls.http_status: cls for cls in _CLASSES if cls.http_status != 409}
 _BY_CODE = {cls.code: cls for cls in _CLASSES if cls is not PaymentRequired}
+# A call that its caller ends raises CancelledError: this one was ended by a neighbour that is shutting down.
+_BY_CODE[grpc.StatusCode.CANCELLED] = Unavailable
 
 
 def from_rpc(failed: grpc.aio.AioRpcError) -> MeshError:

@@ -10,7 +10,7 @@ from google.protobuf import duration_pb2
 from mesh.sandbox.v1 import sandbox_pb2 as pb
 from mesh.sandbox.v1 import sandbox_pb2_grpc
 
-from services.kit.errors import Cancelled, NotFound, Unavailable
+from services.kit.errors import NotFound, Unavailable
 from services.tools.ports import Command, FileContent, Place, Presence, ProcessEnd, ProcessOutput
 
 _SERVICE = "/mesh.sandbox.v1.SandboxInternal"
@@ -45,7 +45,7 @@ class SandboxClient:
                     fresh = seen.fresh(part)
                     if fresh is not None:
                         yield fresh
-            except (Unavailable, Cancelled) as away:
+            except Unavailable as away:
                 if away.reason == _PERMANENT or loop.time() - heard_at > self._patience_s:
                     raise
             seen.rewind()

@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
+import grpc
 import pytest
 from mesh.threads.v1 import threads_pb2 as pb
 
 from services.kit.auth import make_keys
-from services.kit.channels import Channels, Responses, open_channels
+from services.kit.channels import Channels, Responses, is_away, open_channels
 from services.kit.circuit_breaker import CircuitOpen, CircuitState
 from services.kit.clock import SystemClock
 from services.kit.config import ConfigError, MeshSettings
@@ -132,6 +133,24 @@ async def test_a_neighbour_that_is_away_is_unavailable_with_a_fixed_text(tmp_pat
         with pytest.raises(Unavailable) as away:
             await EchoStub(channels.open("threads")).Unary(GOOD)
     assert "127.0.0.1" not in away.value.message
+
+
+async def test_a_call_that_a_neighbour_drops_at_its_end_may_be_repeated(tmp_path: Path) -> None:
+    """gRPC says CANCELLED of what reaches a server in the moment in which it ends."""
+
+    async def drop(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        await context.abort(grpc.StatusCode.CANCELLED)
+
+    server = grpc.aio.server()
+    methods = {"Internal": grpc.unary_unary_rpc_method_handler(drop)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(f"{PACKAGE}.Echo", methods),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with open_channels(make_settings(AgentSettings, tmp_path, mesh_threads_url=f"127.0.0.1:{port}")) as channels:
+        with pytest.raises(Unavailable) as dropped:
+            await EchoStub(channels.open("threads")).Internal(GOOD)
+    await server.stop(0)
+    assert is_away(dropped.value)
 
 
 async def test_an_idempotent_call_survives_a_neighbours_restart(tmp_path: Path, echo: Echo) -> None:
