@@ -8,6 +8,7 @@ import pytest
 from mesh.threads.v1 import threads_pb2 as pb
 from mesh.threads.v1 import threads_pb2_grpc as rpc
 
+from services.kit import postgres
 from services.kit.errors import InvalidArgument
 from services.kit.postgres import Database
 from services.threads.storage.search import FIND, PostgresSearch
@@ -176,7 +177,10 @@ async def test_what_was_written_before_there_was_a_search_is_found(owner: Writer
         assert await owner.found(q) == [thread]
 
 
-async def test_indexers_at_once_and_writers_meanwhile_lose_nothing(owner: Writer, database: Database) -> None:
+async def test_indexers_at_once_and_writers_meanwhile_lose_nothing(
+    owner: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_ACQUIRE_S", 30.0)  # all come at once: the last waits for its turn
     others = [IndexThreads(PostgresSearch(database), 0.0) for _ in range(3)]
     ids = [await owner.thread() for _ in range(4)]
     working = [other.index_due() for other in others * 5]
