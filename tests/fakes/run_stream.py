@@ -28,6 +28,7 @@ class MemoryStore:
         self.rows: list[StoredEvent] = []
         self.epoch = 0
         self.ended = False
+        self.torn = START
         self.down = False
         self.reads = 0
 
@@ -50,7 +51,11 @@ class MemoryStore:
 
     async def head(self, run_id: UUID) -> RunHead:
         self._reach(run_id)
-        return RunHead(self.epoch, self.ended)
+        return RunHead(self.epoch, self.ended, self.torn)
+
+    async def tear(self, run_id: UUID, place: EventId) -> None:
+        self._reach(run_id)
+        self.torn = max(self.torn, place)
 
     def _reach(self, run_id: UUID) -> None:
         self.reads += 1
@@ -164,8 +169,8 @@ class Owner:
 class View:
     """What a client has seen, across its connections."""
 
-    def __init__(self) -> None:
-        self.events: list[events_pb2.RunEvent] = []
+    def __init__(self, events: Sequence[events_pb2.RunEvent] = ()) -> None:
+        self.events = list(events)
         self.gaps = 0
 
     @property
@@ -180,11 +185,12 @@ class View:
     def kinds(self) -> list[str | None]:
         return [event.WhichOneof("event") for event in self.events]
 
-    def add(self, payload: bytes) -> None:
+    def add(self, payload: bytes, most: int | None = None) -> None:
+        """Takes a response, or the first `most` of its events: then the connection broke."""
         response = runs_pb2.WatchRunResponse.FromString(payload)
         assert response.events
         self.gaps += response.gap
-        self.events.extend(response.events)
+        self.events.extend(response.events[:most])
 
     async def watch(self, payloads: AsyncIterator[bytes]) -> View:
         async for payload in payloads:

@@ -51,6 +51,10 @@ class History:
         """The run's row. Raises RunNotFound."""
         return await self._store.head(self._run_id)
 
+    async def tear(self, place: EventId) -> None:
+        """Notes how far a message was told without its chunks."""
+        await self._store.tear(self._run_id, place)
+
     async def after(self, place: EventId, until: EventId | None = None) -> AsyncIterator[WireEvent]:
         """The events behind a place and before another."""
         while True:

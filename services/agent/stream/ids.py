@@ -45,9 +45,9 @@ def parse_cursor(text: str) -> EventId:
 def free_ids(last: EventId, upcoming: EventId, count: int) -> list[EventId]:
     """Up to `count` unused ids between two events, the highest that there are.
 
-    When the epoch changed, the old one's ids are free without end: whatever its owner still says is fenced off.
+    Before the first event of an epoch there is one of the epoch before: whatever its owner still says is fenced off.
+    There would be more, without end, and a viewer who is cut after each few would never get further.
     """
-    if last.epoch != upcoming.epoch:
-        return [EventId(last.epoch, last.n + place) for place in range(1, count + 1)]
-    lowest = max(last.n + 1, upcoming.n - count)
-    return [EventId(last.epoch, n) for n in range(lowest, upcoming.n)]
+    before = last.n if last.epoch == upcoming.epoch else 0
+    ids = [EventId(upcoming.epoch, n) for n in range(max(before + 1, upcoming.n - count), upcoming.n)]
+    return ids or ([] if last.epoch == upcoming.epoch else [EventId(last.epoch, last.n + 1)][:count])

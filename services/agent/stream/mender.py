@@ -24,6 +24,10 @@ class Mender:
         """It may hold chunks of a message that is not complete."""
         self.holding = False
         """Chunks are held back."""
+        self.torn_to = START
+        """The last event that it was shown of a message while that one's chunks were held back."""
+        self._within = False
+        """A message is open; not known where chunks may have been shown."""
         self._last = START
         self._torn: str | None = None
         self._withdrawn: str | None = None
@@ -31,6 +35,8 @@ class Mender:
     def tear(self, at: EventId, message_id: str | None) -> None:
         """Events after `at` were lost; `message_id`: of the message open there, if it may have been shown."""
         self._last = self._last if self.holding else at
+        if self.shown:
+            self._within = message_id is not None
         self._torn = message_id or self._torn
         self.holding, self.shown = True, False
 
@@ -42,7 +48,9 @@ class Mender:
             if self.holding and kind_of(event) in CHUNKS:
                 continue
             if self.holding:
-                shown += self._before(event)
+                stand_ins = self._before(event)
+                shown += stand_ins
+                self._note_torn(stand_ins if kind_of(event) in _SETTLING else [event])
             shown.append(event)
             self._note(event)
         return shown
@@ -68,6 +76,10 @@ class Mender:
         told = whole(event)
         return [reset + told, reset + [said for said in told if isinstance(said, TextChunk)], reset, []]
 
+    def _note_torn(self, events: list[WireEvent]) -> None:
+        if self._within and events:
+            self.torn_to = id_of(events[-1])
+
     def _note(self, event: WireEvent) -> None:
         kind = kind_of(event)
         self._last = id_of(event)
@@ -75,4 +87,5 @@ class Mender:
             self.shown = True
         elif kind in _SETTLING:
             self.shown = self.holding = False
+            self._within = kind != "assistant_complete"
             self._torn = self._withdrawn = None

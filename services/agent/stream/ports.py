@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from services.agent.stream.ids import EventId
+from services.agent.stream.ids import START, EventId
 
 
 class StoredEvent(NamedTuple):
@@ -26,6 +26,8 @@ class RunHead:
     """The owner's; events of lower epochs that are not stored are void."""
     ended: bool
     """Its terminal event is stored."""
+    torn: EventId = START
+    """Up to here somebody was told messages without their chunks: who resumes within one may lack what its tail has."""
 
 
 class EventStore(Protocol):
@@ -36,6 +38,9 @@ class EventStore(Protocol):
 
     async def head(self, run_id: UUID) -> RunHead:
         """The run as committed now. Raises RunNotFound."""
+
+    async def tear(self, run_id: UUID, place: EventId) -> None:
+        """Raises the run's `torn` to a place."""
 
 
 class Entry(NamedTuple):

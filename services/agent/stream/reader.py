@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from services.agent.stream.history import History, Looks
@@ -23,7 +23,7 @@ class Reader:
         self._page = page
         self._looks = Looks(self._pace.idle_s)
 
-    async def watch(self, run_id: UUID, last_id: str, head: RunHead | None = None) -> AsyncIterator[bytes]:
+    async def watch(self, run_id: UUID, last_id: str, head: RunHead | None = None) -> AsyncGenerator[bytes, None]:
         """Serialized WatchRunResponses, to the terminal event, and for as long as that takes.
 
         `last_id` is the id of the last event that the viewer has; empty, or not of this run: from the start. `head` is

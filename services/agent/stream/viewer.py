@@ -46,6 +46,7 @@ class Viewer:
         self._read = cursor
         """The last entry that was looked at."""
         self._epoch = 0
+        self._torn = START
         self._mender = Mender(shown=cursor != START)
         self._over = False
         self._overdue: EventId | None = None
@@ -53,7 +54,7 @@ class Viewer:
     async def run(self, head: RunHead | None = None) -> AsyncIterator[bytes]:
         """Serialized WatchRunResponses to the terminal event. `head` is the run's row, if it was read just now."""
         head = head or await self._history.head()
-        self._epoch = head.epoch
+        self._epoch, self._torn = head.epoch, head.torn
         newest = await self._newest_published()
         if await self._is_unknown(newest, ended=head.ended):
             self._at = self._read = START
@@ -107,10 +108,12 @@ class Viewer:
     async def _unpublished(self) -> AsyncIterator[bytes]:
         """What is stored and perhaps not published yet. Nothing is left out of an open message for it: the viewer could
         be cut, and resume amidst chunks of which it has not seen the first."""
-        with suppress(Unavailable):
+        try:
             settled = await self._history.settled(self._at)
-            async for payload in self._stored(EventId(settled.epoch, settled.n + 1)):
-                yield payload
+        except Unavailable:
+            return
+        async for payload in self._stored(EventId(settled.epoch, settled.n + 1)):
+            yield payload
 
     async def _published(self, entries: Iterable[Entry]) -> AsyncIterator[bytes]:
         for entry in entries:
@@ -157,6 +160,9 @@ class Viewer:
             message = await self._history.open_message(self._at) if self._mender.shown else None
             self._mender.tear(self._at, message.message_id if message else None)
         mended = self._mender.mend(self._at, new)
+        if self._mender.torn_to > self._torn:
+            self._torn = self._mender.torn_to
+            await self._history.tear(self._torn)  # before anybody can resume there
         self._at = id_of(new[-1])
         self._epoch = max(self._epoch, self._at.epoch)
         self._over = kind_of(new[-1]) == "run_ended"
@@ -167,13 +173,14 @@ class Viewer:
         return first > self._at and not self._at.precedes(first)
 
     async def _doubt(self) -> None:
-        """Who resumes within a message may have been held back chunks that are lost. Unless the tail has the message's
-        events up to the cursor, the rest of it is not shown in pieces."""
+        """Who resumes within a message may have been held back chunks that are lost, or that the tail has only now.
+        Unless nobody was, and the tail has the message's events up to the cursor, the rest of it is not shown in
+        pieces."""
         message = await self._history.open_message(self._at) if self._at != START else None
         if message is None:
             return
         with suppress(WireDown):
-            if await self._has_all(message):
+            if self._at > self._torn and await self._has_all(message):
                 return
         self._mender.tear(self._at, message.message_id)
 

@@ -37,7 +37,7 @@ class WatchRun:
         checked = time.monotonic()
         yield stream_header(run)
         is_fresh = time.monotonic() - checked < FRESH_S
-        head = RunHead(run.epoch, run.completed_at is not None) if is_fresh else None
+        head = RunHead(run.epoch, run.completed_at is not None) if is_fresh and not last_id else None
         async for payload in self._reader.watch(run_id, last_id, head):
             yield payload
             if self._leaving:

@@ -15,6 +15,7 @@ from services.agent.domain.journal import CallRecord, Journal, OwedRow, StepReco
 from services.agent.domain.run import ACTIVE, ATTEMPT_LIMIT, Claim, Ending, Run, RunSpec, StopReason
 from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import Due, Fence, NewRun, Owed, Stamped, Writes
+from services.agent.stream.ids import START, EventId
 from services.agent.stream.ports import RunHead, StoredEvent
 from services.kit.postgres import UniqueViolation
 
@@ -34,6 +35,7 @@ class Row:
     lease_until: float = 0.0
     last_seq: int = 0
     stop_reason: StopReason | None = None
+    torn: EventId = START
 
 
 @dataclass
@@ -280,8 +282,12 @@ class Tables:
         return [event for event in sorted(self.events[run_id]) if (event.epoch, event.n) > after][:limit]
 
     def head(self, run_id: UUID) -> RunHead:
-        run = self.runs[run_id].run
-        return RunHead(run.epoch, run.status not in ACTIVE)
+        row = self.runs[run_id]
+        return RunHead(row.run.epoch, row.run.status not in ACTIVE, row.torn)
+
+    def tear(self, run_id: UUID, place: EventId) -> None:
+        row = self.runs[run_id]
+        row.torn = max(row.torn, place)
 
     # -- what statements are made of
 

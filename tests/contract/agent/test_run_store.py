@@ -22,6 +22,8 @@ from services.agent.storage.postgres.leases import PostgresLeases
 from services.agent.storage.postgres.outbox import PostgresOutbox
 from services.agent.storage.postgres.ownership import PostgresOwnership
 from services.agent.storage.postgres.runs import PostgresRuns
+from services.agent.stream.ids import parse_cursor
+from services.agent.stream.ports import RunHead
 from services.kit.migrations import prepare_schema
 from services.kit.postgres import UniqueViolation, open_database
 from tests.chaos.sim.tables import Tables
@@ -215,6 +217,14 @@ async def test_a_journal_is_read_as_it_was_written(store: Any) -> None:
     journal = await store.load(mine.run_id)
     assert [(step.step_no, step.state) for step in journal.steps] == [(1, "done")]
     assert [(record.ordinal, record.state) for record in journal.calls] == [(1, "planned"), (2, "planned")]
+
+
+async def test_how_far_a_stream_is_torn_only_grows(store: Any) -> None:
+    mine = await claimed(store)
+    assert await store.head(mine.run_id) == RunHead(1, ended=False)
+    for place, then in (("1-20", "1-20"), ("1-7", "1-20"), ("2-1", "2-1"), ("1-30", "2-1")):
+        await store.tear(mine.run_id, parse_cursor(place))
+        assert await store.head(mine.run_id) == RunHead(1, ended=False, torn=parse_cursor(then))
 
 
 async def test_what_is_overdue_comes_with_all_that_its_run_owes_and_is_put_off(store: Any) -> None:

@@ -17,6 +17,7 @@ from mesh.agent.v1 import runs_pb2
 
 from services.agent.domain import events as said
 from services.agent.stream.hub import Hub
+from services.agent.stream.ids import EventId
 from services.agent.stream.ports import RunHead, StoredEvent
 from services.agent.stream.publisher import RunPublisher
 from services.agent.stream.reader import Reader
@@ -37,6 +38,9 @@ class NothingStored:
 
     async def head(self, run_id: UUID) -> RunHead:
         return RunHead(1, ended=False)
+
+    async def tear(self, run_id: UUID, place: EventId) -> None:
+        """Nobody resumes."""
 
 
 def cpu_s() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -10,9 +11,10 @@ from services.agent.domain import events as said
 from services.agent.errors import InvalidCursor, RunNotFound
 from services.agent.stream.ids import START, parse_cursor
 from services.agent.stream.publisher import RunPublisher
+from services.agent.stream.reader import Reader
 from services.agent.stream.tail import Tail
 from services.agent.stream.viewer import Pace
-from services.agent.stream.wire import Connection
+from services.agent.stream.wire import Connection, Wire
 from tests.fakes.run_stream import RUN, MemoryStore, Owner, View, check, place, whole_messages
 from tests.integration.agent.stream.streams import Streams
 from tests.support.redis import EmbeddedRedis
@@ -47,6 +49,17 @@ async def until(view: View, count: int, payloads: object) -> None:
         view.add(payload)
         if len(view.events) >= count:
             return
+
+
+async def watched(view: View, reader: Reader, most: int | None = None) -> View:
+    """Resumes, and is cut when it has seen so many events."""
+    async with aclosing(reader.watch(RUN, view.last_id)) as payloads:
+        async for payload in payloads:
+            view.add(payload)
+            if most is not None and len(view.events) >= most:
+                del view.events[most:]
+                break
+    return view
 
 
 async def test_live_and_late_viewers_see_everything_once(
@@ -135,6 +148,27 @@ async def test_a_cursor_within_a_message_whose_chunks_are_gone_gets_it_whole(
         view.events = full.events[:count]
         await view.watch(reader.watch(RUN, view.last_id))
         check(view, store)
+
+
+async def test_a_viewer_cut_while_redis_is_away_is_right_once_it_is_back(streams: Streams, store: MemoryStore) -> None:
+    """What it was told without chunks, or whole under other ids, is not continued with the tail's pieces."""
+    owner, publisher = owner_of(streams, store)
+    await owner.durable(said.ModelCallStarted("row", "r", 0, "mock-ai", "m"))
+    await owner.chunks("m", TOKENS[:20])
+    await owner.durable(said.ToolStarted("m", "c", "f", 0))
+    await owner.chunks("m", TOKENS[20:])
+    await owner.complete("m", TOKENS)
+    await owner.end()
+    await publisher.close()
+    back = streams.reader(store, PACE)
+    full = await View().watch(back.watch(RUN, ""))
+    away = Streams(Wire("redis://127.0.0.1:1"), streams.tasks).reader(store, PACE)
+    for first in range(1, len(full.events)):
+        resumed = await watched(View(full.events[:first]), away)
+        for second in range(first + 1, len(resumed.events)):
+            store.torn = START
+            cut = await watched(View(full.events[:first]), away, most=second)
+            check(await watched(cut, back), store)
 
 
 async def test_a_queued_run_is_watched_until_it_runs(streams: Streams, store: MemoryStore) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,8 +24,8 @@ from tests.support.virtual_loop import VirtualLoop
 PACE = Pace(idle_s=0.2, overdue_s=0.1, away_s=0.05)
 MESSAGES = {f"m{i}": [f"{i}.{j} " for j in range(6)] for i in range(3)}
 FAULTS = [
-    "none", "none", "none", "step", "nap", "long_nap", "wipe", "down", "up", "join", "cut", "takeover", "stale",
-    "postgres_down", "postgres_up", "hold",
+    "none", "none", "none", "step", "nap", "long_nap", "wipe", "down", "up", "join", "join_restless", "cut", "takeover",
+    "stale", "postgres_down", "postgres_up", "hold",
 ]  # fmt: skip
 
 
@@ -50,10 +50,13 @@ class Simulation:
 
     async def play(self) -> None:
         self.store.admit()
+        self.join(restless=True)
         self.join()
         while not self.store.ended:
             with suppress(TakenOver):
                 await self.own()
+        while self.faults:  # its viewers are not through with it
+            await self.rest()
         self.tail.set_down(False)
         self.store.down = False
         self.join()
@@ -107,6 +110,8 @@ class Simulation:
                 self.tail.set_down(False)
             case "join":
                 self.join()
+            case "join_restless":
+                self.join(restless=True)
             case "cut":
                 self.cut()
             case "postgres_down" | "postgres_up" as fault:
@@ -118,20 +123,26 @@ class Simulation:
             case "hold":
                 await asyncio.sleep(0.25)
 
-    def join(self) -> None:
+    def join(self, *, restless: bool = False) -> None:
         view = View()
         self.views.append(view)
-        self.watching.append(self.tasks.start_once("view", lambda: self.watch(view)))
+        self.watching.append(self.tasks.start_once("view", lambda: self.watch(view, restless=restless)))
 
     def cut(self) -> None:
         """The newest viewer's connection breaks, and it resumes."""
         self.watching[-1].cancel()
         self.watching[-1] = self.tasks.start_once("view", lambda view=self.views[-1]: self.watch(view))  # type: ignore[misc]
 
-    async def watch(self, view: View) -> None:
+    async def watch(self, view: View, *, restless: bool = False) -> None:
+        """A restless viewer hangs up after two events, each time."""
         while not view.ended:
             try:
-                await view.watch(self.reader.watch(RUN, view.last_id))
+                async with aclosing(self.reader.watch(RUN, view.last_id)) as payloads:
+                    if restless:
+                        view.add(await anext(payloads), most=2)
+                        await asyncio.sleep(0.01)
+                    else:
+                        await view.watch(payloads)
             except Unavailable:
                 await asyncio.sleep(0.05)
 
