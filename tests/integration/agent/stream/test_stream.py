@@ -69,7 +69,9 @@ async def test_live_and_late_viewers_see_everything_once(
     assert patience
     monkeypatch.setitem(patience, "within_s", 60.0)  # nor is a Redis that waits for its turn on a busy machine
     reader = streams.reader(store, PATIENT)  # a tail that is only slow is not held against Postgres
-    live = asyncio.create_task(View().watch(reader.watch(RUN, "")))
+    view, payloads = View(), reader.watch(RUN, "")
+    view.add(await anext(payloads))  # a run that is over before its viewer has looked is told from Postgres
+    live = asyncio.create_task(view.watch(payloads))
     await whole_run(streams, store)
     late = await View().watch(reader.watch(RUN, ""))
     for view in (await live, late):
