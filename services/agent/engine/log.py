@@ -18,7 +18,7 @@ from services.agent.domain.rows import Charge, MessageRow
 from services.agent.domain.run import Ending, Run
 from services.agent.engine.courier import Courier
 from services.agent.engine.patience import until_stored
-from services.agent.errors import Fenced
+from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import Fence, JournalStore, Owed, Publisher, Wal, Writes
 from services.kit.postgres import StorageConflict, StorageUnavailable, UniqueViolation
 
@@ -170,7 +170,7 @@ class RunLog:
             try:
                 try:
                     return await write(writes)
-                except (UniqueViolation, Fenced):
+                except (UniqueViolation, Fenced, StopRequested):
                     if broken and writes.events and await self._journal.recorded(self._fence, writes.events[-1].n):
                         return None
                     raise

@@ -133,15 +133,19 @@ def _ending(story: Story, run_id: UUID) -> Iterator[str]:
 def _kept(story: Story, run_id: UUID) -> Iterator[str]:
     """What was acknowledged or shown is at threads."""
     rows = story.deeds.rows
+    times: Counter[tuple[str, str]] = Counter()
     if not any(row.run_id == str(run_id) and row.type == "user" for row in rows.values()):
         yield "I7 the user's message is lost"
     for event in story.tables.events[run_id]:
         told = events_pb2.RunEvent.FromString(event.payload)
         kind = told.WhichOneof("event")
-        if kind in ("assistant_complete", "tool_completed"):
-            message_id = getattr(told, kind).message_id
-            if message_id not in rows:
-                yield f"I7 {kind} {message_id} is no row at threads"
+        if kind not in ("assistant_complete", "tool_started", "tool_completed", "tool_finished", "step_finished"):
+            continue
+        message_id = getattr(told, kind).message_id
+        times[kind, message_id] += 1
+        if kind in ("assistant_complete", "tool_completed") and message_id not in rows:
+            yield f"I7 {kind} {message_id} is no row at threads"
+    yield from (f"I11 {kind} {row} is told {count} times" for (kind, row), count in times.items() if count > 1)
 
 
 def _charged(story: Story, run_id: UUID) -> Iterator[str]:
