@@ -9,16 +9,17 @@ import random
 import secrets
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 
 from tests.chaos import report
 from tests.chaos.campaign import Load, Round, play
-from tests.chaos.scenario import Fault, contention, rolling, schedule
+from tests.chaos.scenario import Fault, contention, rolling, schedule, wrong_clocks
 from tests.chaos.stage import LEASES, Stage, staged
 
 PER_ROUND = 60
 CROWD = 10
-"""Workers of the last round, which contend for leases."""
+"""Workers of the last round but one, which contend for leases."""
 
 
 async def campaign(arguments: argparse.Namespace) -> list[Round]:
@@ -31,11 +32,25 @@ async def campaign(arguments: argparse.Namespace) -> list[Round]:
             for number, faults in enumerate(told, start=1)
             if arguments.round in (0, number)
         ]
-    crowded, last = [] if arguments.quick else chosen(contention(), arguments), len(told) + 1
-    if crowded and arguments.round in (0, last):
-        async with staged(CROWD, leases) as stage:
-            rounds.append(await chapter(stage, arguments, last, crowded))
+    if not arguments.quick:
+        crowded = staged(CROWD, leases)
+        rounds += await apart(crowded, arguments, len(told) + 1, lambda _: contention())
+        rounds += await apart(staged(leases=leases, moving_clocks=True), arguments, len(told) + 2, wrong_clocks)
     return rounds
+
+
+async def apart(
+    own: AbstractAsyncContextManager[Stage],
+    arguments: argparse.Namespace,
+    number: int,
+    of: Callable[[Stage], Iterable[Fault]],
+) -> list[Round]:
+    """A round with a mesh of its own; none where it is not asked for."""
+    if arguments.round not in (0, number):
+        return []
+    async with own as stage:
+        faults = chosen(of(stage), arguments)
+        return [await chapter(stage, arguments, number, faults)] if faults else []
 
 
 async def chapter(stage: Stage, arguments: argparse.Namespace, number: int, faults: list[Fault]) -> Round:

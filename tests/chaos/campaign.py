@@ -165,7 +165,14 @@ async def check(stage: Stage, histories: list[History], log: Log) -> Figures:
     """The checker over what is there now."""
     connection = await asyncpg.connect(stage.database_url)
     try:
-        checker = Checker(connection, histories, stage.model.log.calls(), stage.orders.effects(), log.crashes)
+        checker = Checker(
+            connection,
+            histories,
+            stage.model.log.calls(),
+            stage.orders.effects(),
+            log.crashes,
+            one_clock=stage.clocks is None,
+        )
         figures = await checker.check()
         await connection.execute("SET search_path TO billing")
         for law, query in CHECKS.items():

@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from typing import Final
 
 import asyncpg
 
+from tests.chaos.clocks import READ_WITHIN_S, Clocks
 from tests.chaos.orders import Action, Order, Taken
 from tests.chaos.points import ON_THE_WAY_OUT, POINTS
 from tests.chaos.proxy import Mode
@@ -31,8 +32,9 @@ _ZOMBIE_S: Final = 2.5 * LEASE_S
 ROLLING: Final = "rolling restart"
 _HOUR_S: Final = 3600.0
 _DISK_FULL: Final = "disk of Postgres full"
+_MACHINES_CLOCK: Final = "clock of the machine moved by an hour"
 NEEDS: Final = {
-    "clock of the machine moved by an hour": "needs libfaketime",
+    _MACHINES_CLOCK: "needs libfaketime",
     _DISK_FULL: "needs a volume that can be mounted",
 }
 """What is not run where something of the machine is not there."""
@@ -203,6 +205,19 @@ class Director:
         await self.stage.healthy(["postgres"])
         return True
 
+    async def move(self, clocks: Clocks, parts: Iterable[str], seconds: float) -> bool:
+        """The system tells these parts another time for a while. A worker dies meanwhile: what it leaves behind was
+        stamped by that clock, and is found by those who have the right one again."""
+        parts = list(parts)
+        clocks.move(parts, seconds)
+        await asyncio.sleep(2 * READ_WITHIN_S)
+        await self.kill(self.dice.choice(self.stage.workers))
+        await asyncio.sleep(READ_WITHIN_S)
+        clocks.move(parts, 0)
+        await asyncio.sleep(READ_WITHIN_S)
+        await self.stage.healthy()
+        return True
+
     async def storm(self) -> bool:
         """Every connection that Postgres has left is taken."""
         held: list[asyncpg.Connection[asyncpg.Record]] = []
@@ -299,6 +314,21 @@ def contention() -> Iterator[Fault]:
         yield Fault(
             "half of ten workers paused", "workers", lambda d: d.crowd(partial(d.pause, seconds=_ZOMBIE_S)), heavy=True
         )
+
+
+def wrong_clocks(stage: Stage) -> Iterator[Fault]:
+    """Each part's, and those of all at once; an hour ahead or behind."""
+    if (clocks := stage.clocks) is None:
+        return
+    for seconds in (_HOUR_S, -_HOUR_S):
+        for part in stage.parts:
+            yield Fault("clock of one part moved by an hour", part, _set(clocks, [part], seconds), heavy=True)
+        for _ in range(5):
+            yield Fault(_MACHINES_CLOCK, "all parts", _set(clocks, stage.parts, seconds), heavy=True)
+
+
+def _set(clocks: Clocks, parts: Iterable[str], seconds: float) -> Callable[[Director], Awaitable[bool]]:
+    return lambda d: d.move(clocks, parts, seconds)
 
 
 def on_storage(stage: Stage) -> Iterator[Fault]:

@@ -32,6 +32,7 @@ from services.cli.supervisor import Supervisor
 from services.kit.auth import make_keys, sign_user_token
 from services.kit.clock import SystemClock
 from tests.chaos import audit
+from tests.chaos.clocks import Clocks, clocks_in
 from tests.chaos.orders import OrderBook
 from tests.chaos.points import Injected
 from tests.chaos.volume import mounted
@@ -96,13 +97,22 @@ class Watcher:
 
 
 class Stage:
-    """One mesh under chaos. `wires` by (client, server); `volume`: Postgres' own, that can be filled."""
+    """One mesh under chaos. `wires` by (client, server); `volume`: Postgres' own, that can be filled; `clocks`: those
+    of its parts, where they can be moved."""
 
     def __init__(
-        self, data: DataDir, port: int, parts: tuple[Part, ...], wires: Wires, model: FakeLlm, volume: Path | None
+        self,
+        data: DataDir,
+        port: int,
+        parts: tuple[Part, ...],
+        wires: Wires,
+        model: FakeLlm,
+        volume: Path | None,
+        clocks: Clocks | None,
     ) -> None:
         self.data = data
         self.volume = volume
+        self.clocks = clocks
         self.port = port
         self.wires = wires
         self.model = model
@@ -207,7 +217,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(workers: int = 3, leases: Mapping[str, str] = LEASES) -> AsyncIterator[Stage]:
+async def staged(
+    workers: int = 3, leases: Mapping[str, str] = LEASES, *, moving_clocks: bool = False
+) -> AsyncIterator[Stage]:
     """Starts a mesh on free ports in a directory of its own; stops it and removes its data at the end."""
     with _directory() as place, mounted(place / "volume", place / "data" / "postgres") as volume:
         data, port = DataDir(place / "data"), ports.any_free_port()
@@ -216,11 +228,12 @@ async def staged(workers: int = 3, leases: Mapping[str, str] = LEASES) -> AsyncI
         reserved = ports.Reservations(random.Random())
         model = FakeLlm(flush_each=True)
         wires: Wires = {}
+        clocks = clocks_in(place / "clocks") if moving_clocks else None
         async with serving(model):
             try:
                 parts = _planned(data, port, workers, {**TUNED, **leases, "OPENAI_API_BASE": model.url}, reserved)
-                rewired_parts = [await rewired(part, str(data.root / "chaos"), wires) for part in parts]
-                stage = Stage(data, port, tuple(rewired_parts), wires, model, volume)
+                rewired_parts = [await rewired(part, str(data.root / "chaos"), wires, clocks) for part in parts]
+                stage = Stage(data, port, tuple(rewired_parts), wires, model, volume, clocks)
                 async with _running(stage):
                     yield stage
             finally:

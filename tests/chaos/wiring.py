@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from services.cli.parts import Part
+from tests.chaos.clocks import Clocks
 from tests.chaos.proxy import Address, Wire
 
 _NEIGHBOURS: Final = {
@@ -59,9 +60,9 @@ def lines(part: Part) -> Iterator[Line]:
         yield Line("OPENAI_API_BASE", "model", (Address(str(model.hostname), int(model.port or 80)),), url)
 
 
-async def rewired(part: Part, folder: str, wires: Wires) -> Part:
-    """The part with fault points, and a proxy in each of its wires, which are its twin's as well."""
-    told: dict[str, str] = {}
+async def rewired(part: Part, folder: str, wires: Wires, clocks: Clocks | None) -> Part:
+    """The part with fault points, a clock that can be moved, and a proxy in each of its wires; its twin has the same."""
+    told = {} if clocks is None else clocks.environment(part.name)
     for line in lines(part):
         wire = wires[part.name, line.server] = await Wire(part.name, line.server, *line.upstreams).open()
         told[line.variable] = ",".join(line.url.format(port=port) for port in wire.ports)
