@@ -27,7 +27,7 @@ class Settings(MeshSettings):
     mesh_tool_live_chars: int = Field(default=250_000, ge=0, le=2_000_000)
     """Characters that one execution shows live, and that are replayed to who attaches later; the rest is not shown."""
 
-    mesh_tool_lease_s: float = Field(default=3.0, gt=0)
+    mesh_tool_lease_s: float = Field(default=3.0, gt=0, le=300)
     """Seconds for which a silent process keeps its executions. Lower: faster take-over, less room for pauses."""
 
     mesh_tool_beat_s: float = Field(default=0.5, gt=0)

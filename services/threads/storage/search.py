@@ -8,12 +8,14 @@ from services.kit.postgres import Database, Record
 from services.threads.domain import SearchDue, SearchHit, SearchText
 from services.threads.storage.postgres import decode_thread
 
-# Whoever claimed a thread and died leaves it to others after this.
+# Whoever claimed a thread and died leaves it to others after this; a claim further ahead was made before the clock was
+# put back.
 CLAIM = """
 UPDATE search_state
 SET due_at = now() + interval '30 seconds'
 WHERE thread_id IN (
-    SELECT thread_id FROM search_state WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT thread_id FROM search_state WHERE due_at <= now() OR due_at > now() + interval '10 minutes'
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 RETURNING thread_id, searched, due_at
 """

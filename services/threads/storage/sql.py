@@ -277,11 +277,13 @@ WITH forgotten AS (DELETE FROM search_state WHERE thread_id = ANY($1::uuid[]))
 DELETE FROM search_rows WHERE thread_id = ANY($1::uuid[])
 """
 
+# What is due further ahead than any is put off was written before the clock was put back.
 CLAIM_NOTICES = """
 UPDATE notices
 SET attempts = attempts + 1, due_at = now() + least(interval '5 minutes', interval '2 seconds' * 2 ^ least(attempts, 9))
 WHERE notice_id IN (
-    SELECT notice_id FROM notices WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT notice_id FROM notices WHERE due_at <= now() OR due_at > now() + interval '10 minutes'
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 RETURNING notice_id, target, account_id, project_id, thread_ids, attempts
 """

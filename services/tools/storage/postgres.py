@@ -12,6 +12,9 @@ from services.tools.domain.task_list import Section, Task, TaskList
 from services.tools.domain.tools import Json, Outcome
 from services.tools.ports import Lease, TaskListChange
 
+# A lease further ahead than any is given is from before the clock was put back, and holds nothing.
+_HELD = "lease_until BETWEEN now() AND now() + interval '10 minutes'"
+
 # Of two concurrent inserts of a key, one waits for the other's commit and then does nothing.
 _BEGIN = """
 INSERT INTO executions (key, epoch, request_hash, function_name, state, owner, lease_until, deadline)
@@ -28,14 +31,14 @@ ON CONFLICT (key) DO NOTHING
 """
 
 # The read sees the row as it was before the update beside it; `raised` tells whether that took place.
-_LOOK = """
+_LOOK = f"""
 WITH raised AS (
     UPDATE executions SET epoch = $2
     WHERE key = $1 AND epoch < $2 AND ($3::bytea IS NULL OR request_hash IS NULL OR request_hash = $3)
     RETURNING epoch
 )
 SELECT key, COALESCE((SELECT raised.epoch FROM raised), epoch) AS epoch, request_hash, function_name,
-       owner, state = 'running' AND lease_until > now() AS owned,
+       owner, state = 'running' AND {_HELD} AS owned,
        extract(epoch FROM deadline - now())::float8 AS remaining_s,
        extract(epoch FROM now() - started_at)::float8 AS elapsed_s,
        cancel_requested, note, output, outcome, output_json, error, started_at, ended_at
@@ -48,11 +51,11 @@ WHERE key = $1 AND state = 'running' AND owner = $4
 RETURNING key
 """
 
-_CLAIM_OVERDUE = """
+_CLAIM_OVERDUE = f"""
 UPDATE executions SET owner = $1, lease_until = now() + $2
 WHERE key IN (
     SELECT key FROM executions
-    WHERE state = 'running' AND deadline < now() - $3::interval AND lease_until < now()
+    WHERE state = 'running' AND deadline < now() - $3::interval AND NOT {_HELD}
     ORDER BY deadline LIMIT $4 FOR UPDATE SKIP LOCKED
 )
 RETURNING key

@@ -78,6 +78,14 @@ async def test_a_thread_is_found_by_what_was_said_in_it(owner: Writer) -> None:
     assert await owner.found("fly sunscreen") == []
 
 
+async def test_what_was_claimed_before_the_clock_was_put_back_is_found_too(owner: Writer, database: Database) -> None:
+    thread = await owner.thread("An hour is nothing")
+    await database.execute("DELETE FROM search_rows")
+    await database.execute("UPDATE search_state SET searched = 0, due_at = now() + interval '1 hour'")
+    await owner.indexed()
+    assert await owner.found("hour") == [thread]
+
+
 async def test_the_last_word_may_be_a_beginning(owner: Writer) -> None:
     thread = await owner.thread("photosynthesis explained")
     assert await owner.found("photo") == [thread]

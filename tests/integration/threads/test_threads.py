@@ -222,6 +222,17 @@ async def test_neighbours_that_are_away_are_told_when_they_are_back(
     await neighbours.told(threads={made.thread_id}, projects={made.project_id})
 
 
+async def test_notices_put_off_before_the_clock_was_put_back_are_told_too(
+    owner: Any, neighbours: NeighbourFakes, database: Database
+) -> None:
+    (made,) = await make(owner)
+    neighbours.away = True
+    await owner.DeleteThread(pb.DeleteThreadRequest(thread_id=made.thread_id))
+    neighbours.away = False
+    await database.execute("UPDATE notices SET due_at = now() + interval '1 hour'")
+    await neighbours.told(threads={made.thread_id}, projects={made.project_id})
+
+
 async def test_notices_survive_a_restart(
     owner: Any, threads: Harness, neighbours: NeighbourFakes, database: Database, tmp_path: Path
 ) -> None:

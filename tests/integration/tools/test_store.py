@@ -112,6 +112,15 @@ async def test_overdue_rows_of_live_owners_are_left_alone(store: PostgresExecuti
     assert not claimed & {live.key, fresh.key}
 
 
+async def test_a_lease_from_before_the_clock_was_put_back_holds_nothing(store: PostgresExecutions) -> None:
+    call = new_call(timeout_s=-10)
+    await store.begin(call, Lease("dead", 3600))
+    row = await store.get(call.key)
+    assert row is not None
+    assert not row.owned
+    assert call.key in {row.key for row in await store.claim_overdue(ME, 5, 100)}
+
+
 async def test_released_owner_is_no_owner(store: PostgresExecutions) -> None:
     call = new_call()
     await store.begin(call, Lease(call.key, 60))
