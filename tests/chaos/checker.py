@@ -250,7 +250,9 @@ class Checker:
         run_id = step.partition(":")[0]
         if len(calls) > len(intents):
             self._broken("I5", run_id, f"{step} was asked {len(calls)} times for {len(intents)} INTENTs")
-        owners = {max((epoch for at, epoch in intents if at < called + self._clocks_differ_s), default=0) for called in calls}
+        owners = {
+            max((epoch for at, epoch in intents if at < called + self._clocks_differ_s), default=0) for called in calls
+        }
         self.figures.repaid += len(owners) - 1
         for called, (intended, epoch) in zip(calls, intents, strict=False):
             if called < intended - self._clocks_differ_s:

@@ -317,14 +317,14 @@ def contention() -> Iterator[Fault]:
 
 
 def wrong_clocks(stage: Stage) -> Iterator[Fault]:
-    """Each part's, and those of all at once; an hour ahead or behind."""
+    """Each part's but Envoy's, and those of all at once; an hour ahead or behind."""
     if (clocks := stage.clocks) is None:
         return
     for seconds in (_HOUR_S, -_HOUR_S):
-        for part in stage.parts:
+        for part in clocks.parts:
             yield Fault("clock of one part moved by an hour", part, _set(clocks, [part], seconds), heavy=True)
         for _ in range(5):
-            yield Fault(_MACHINES_CLOCK, "all parts", _set(clocks, stage.parts, seconds), heavy=True)
+            yield Fault(_MACHINES_CLOCK, "all parts", _set(clocks, clocks.parts, seconds), heavy=True)
 
 
 def _set(clocks: Clocks, parts: Iterable[str], seconds: float) -> Callable[[Director], Awaitable[bool]]:

@@ -55,6 +55,8 @@ TUNED = {
     "MESH_TOOL_SANDBOX_PATIENCE_S": "20",
     "MESH_LOG_LEVEL": "info",
 }
+HOURS = {"MESH_RUN_TIMEOUT_S": str(4 * 3600)}
+"""For runs that meet a clock an hour ahead: one whose deadline has passed by the database's clock ends."""
 _ALWAYS_AGAIN = RestartPolicy(first_pause=0.05, longest_pause=0.05, deaths=1_000_000, window=0.001)
 _UNFORESEEN = (b'"rpc.failed"', b'"task.failed"', b'"execution.crashed"')
 _INJECTED = f"{Injected.__module__}.{Injected.__name__}".encode()
@@ -231,7 +233,8 @@ async def staged(
         clocks = clocks_in(place / "clocks") if moving_clocks else None
         async with serving(model):
             try:
-                parts = _planned(data, port, workers, {**TUNED, **leases, "OPENAI_API_BASE": model.url}, reserved)
+                told = TUNED | leases | (HOURS if moving_clocks else {}) | {"OPENAI_API_BASE": model.url}
+                parts = _planned(data, port, workers, told, reserved)
                 rewired_parts = [await rewired(part, str(data.root / "chaos"), wires, clocks) for part in parts]
                 stage = Stage(data, port, tuple(rewired_parts), wires, model, volume, clocks)
                 async with _running(stage):

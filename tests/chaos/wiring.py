@@ -61,7 +61,7 @@ def lines(part: Part) -> Iterator[Line]:
 
 
 async def rewired(part: Part, folder: str, wires: Wires, clocks: Clocks | None) -> Part:
-    """The part with fault points, a clock that can be moved, and a proxy in each of its wires; its twin has the same."""
+    """The part with fault points, a clock to be moved, and a proxy in each of its wires; its twin has the same."""
     told = {} if clocks is None else clocks.environment(part.name)
     for line in lines(part):
         wire = wires[part.name, line.server] = await Wire(part.name, line.server, *line.upstreams).open()
