@@ -5,6 +5,7 @@ Free-form JSON stays text: it is stored and shown as it came, so nothing is lost
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -169,6 +170,31 @@ class SearchDue:
     thread_id: str
     searched: int
     claimed_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unsearched:
+    """What the search does not know of a thread yet: positions and contents (JSON) of the next messages of people and
+    models, and the project's name."""
+
+    due: SearchDue
+    name: str
+    contents: Sequence[tuple[int, str]]
+
+    @property
+    def size(self) -> int:
+        """Characters of all contents."""
+        return sum(len(json) for _, json in self.contents)
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What the search is to know of a thread. `done`: it is not due until it changes again."""
+
+    due: SearchDue
+    texts: Sequence[SearchText]
+    searched: int
+    done: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,13 @@ from services.threads.domain import (
     Notice,
     Project,
     SearchDue,
+    Searched,
     SearchHit,
-    SearchText,
     Standing,
     Thread,
     ThreadKey,
     ThreadPage,
+    Unsearched,
     Usage,
 )
 
@@ -101,11 +102,12 @@ class SearchStore(Protocol):
     async def claim(self, size: int) -> Sequence[SearchDue]:
         """Threads that have something new, which are then nobody else's for a while."""
 
-    async def unsearched(self, due: SearchDue, size: int) -> tuple[Sequence[tuple[int, str]], str]:
-        """Positions and contents (JSON) of the next messages of people and models, and the project's name."""
+    async def unsearched(self, claimed: Sequence[SearchDue], size: int) -> Sequence[Unsearched]:
+        """Up to so many messages of each."""
 
-    async def write(self, due: SearchDue, texts: Sequence[SearchText], searched: int, *, done: bool) -> None:
-        """Stores words by position, where the thread is still alive. `done`: it is not due until it changes again."""
+    async def write(self, threads: Sequence[Searched]) -> None:
+        """Stores words by position, where a thread is still alive. One that somebody writes to at this moment is left:
+        it is due again by that."""
 
     async def find(self, account_id: str, wanted: str, limit: int) -> tuple[Sequence[SearchHit], int]:
         """The account's live threads that fit a tsquery, best first, and how many fit."""

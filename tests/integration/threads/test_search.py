@@ -11,6 +11,7 @@ from mesh.threads.v1 import threads_pb2_grpc as rpc
 from services.kit import postgres
 from services.kit.errors import InvalidArgument
 from services.kit.postgres import Database
+from services.threads.domain import Searched, SearchText
 from services.threads.storage.search import FIND, PostgresSearch
 from services.threads.use_cases.index_threads import IndexThreads
 from tests.support.harness import ACCOUNTS, ServiceHarness
@@ -146,8 +147,7 @@ async def test_an_indexer_that_comes_after_a_deletion_writes_nothing(owner: Writ
     await database.execute("UPDATE search_state SET due_at = now() - interval '1 h', searched = 0")
     claimed = await store.claim(1)
     await owner.person.DeleteThread(pb.DeleteThreadRequest(thread_id=thread))
-    for due in claimed:
-        await store.write(due, [], 0, done=True)
+    await store.write([Searched(due, [SearchText(0, "vanishing")], 0, done=True) for due in claimed])
     assert await database.fetchval("SELECT count(*) FROM search_rows WHERE thread_id = $1::uuid", thread) == 0
 
 
@@ -183,6 +183,21 @@ async def test_what_was_written_before_there_was_a_search_is_found(owner: Writer
     await owner.indexed()
     for q in ("chapter 0", "chapter 44"):
         assert await owner.found(q) == [thread]
+
+
+async def test_a_thread_that_is_written_to_at_this_moment_is_waited_for_by_nobody(
+    owner: Writer, database: Database
+) -> None:
+    busy, free = await owner.thread("busy bee"), await owner.thread("free bird")
+    await database.execute("DELETE FROM search_rows")
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE threads SET updated_at = now() WHERE thread_id = $1::uuid", busy)
+        await database.execute("UPDATE search_state SET searched = 0, due_at = now()")
+        async with asyncio.timeout(10):
+            while await owner.found("bird") != [free]:
+                await asyncio.sleep(0.01)
+    await owner.say(busy, message("busy again"))
+    assert await owner.found("busy bee") == [busy]
 
 
 async def test_indexers_at_once_and_writers_meanwhile_lose_nothing(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from services.threads.domain import Project, SearchDue, SearchHit, SearchText, Thread
+from services.threads.domain import Project, SearchDue, Searched, SearchHit, SearchText, Thread, Unsearched
 from services.threads.use_cases.index_threads import IndexThreads
 from services.threads.use_cases.search_threads import SearchThreads
 
@@ -26,11 +26,11 @@ class Store:
     async def claim(self, size: int) -> Sequence[SearchDue]:
         return [SearchDue("t", 0, NOW)]
 
-    async def unsearched(self, due: SearchDue, size: int) -> tuple[Sequence[tuple[int, str]], str]:
-        return [(1, LONG)], "Name"
+    async def unsearched(self, claimed: Sequence[SearchDue], size: int) -> Sequence[Unsearched]:
+        return [Unsearched(due, "Name", [(1, LONG)]) for due in claimed]
 
-    async def write(self, due: SearchDue, texts: Sequence[SearchText], searched: int, *, done: bool) -> None:
-        self.written += texts
+    async def write(self, threads: Sequence[Searched]) -> None:
+        self.written += [text for thread in threads for text in thread.texts]
 
     async def find(self, account_id: str, wanted: str, limit: int) -> tuple[Sequence[SearchHit], int]:
         return [SearchHit(THREAD, "m", LONG, 1.0)], 1
