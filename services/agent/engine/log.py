@@ -174,12 +174,13 @@ class RunLog:
                     if broken and writes.events and await self._journal.recorded(self._fence, writes.events[-1].n):
                         return None
                     raise
-            except (StorageUnavailable, StorageConflict):
+            except (StorageUnavailable, StorageConflict) as away:
                 if copy and not broken:
                     self._kept = True
                     await self._wal.keep(self._run.run_id, copy[0], copy[1]())
                 broken = self._away = True
-                logger.warning("run.storage_away", run_id=str(self._run.run_id), retry_in_s=pause)
+                cause = type(away.__cause__).__name__
+                logger.warning("run.storage_away", run_id=str(self._run.run_id), cause=cause, retry_in_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
 

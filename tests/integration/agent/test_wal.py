@@ -1,4 +1,4 @@
-"""Postgres goes away as an answer is to be written, and the owner dies: the answer is not paid again."""
+"""Postgres goes away as an answer is to be written: the answer is not paid again, whether its owner dies or lives."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from tests.support.postgres import EmbeddedPostgres
 from tests.support.redis import EmbeddedRedis
 
 Fakes = tuple[Neighbours, dict[str, str]]
+
+READ_ONLY = "ALTER SYSTEM SET default_transaction_read_only = {}; SELECT pg_reload_conf();"
 
 
 async def test_an_answer_that_could_not_be_written_is_applied_by_the_next_owner(
@@ -45,6 +47,25 @@ async def test_an_answer_that_could_not_be_written_is_applied_by_the_next_owner(
     assert told(events)[row["message_id"]] == row["content"]
     assert list(fakes.billing.posts) == [f"post:{run.agent_run_id}:1"]  # nothing was wasted
     assert (await wal_stats(agent)).total_pending == 0
+
+
+async def test_a_server_that_turned_read_only_is_away_and_its_owner_goes_on_by_itself(
+    make_agent: Any, neighbours: Fakes, private_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis
+) -> None:
+    """As after a failover, or where the storage of a managed server is full."""
+    fakes, _ = neighbours
+    agent = await make_agent("all", database_url=private_postgres.create_database(), mesh_lease_ttl_s=3.0)
+    stub = agent.stub(AgentRunsStub, "user")
+    run = await start(stub, "[[delay 20ms]] [[tokens 100]]")
+    await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "text_chunk")
+    await asyncio.to_thread(private_postgres.run_sql, READ_ONLY.format("on"))
+    await eventually(lambda: kept(redis_server, UUID(run.agent_run_id)), within_s=30)
+    await asyncio.to_thread(private_postgres.run_sql, READ_ONLY.format("off"))
+    async with asyncio.timeout(40):
+        events = await watch(stub, run.agent_run_id)
+    assert (events[-1].epoch, events[-1].run_ended.status) == (1, "completed")
+    assert list(fakes.billing.posts) == [f"post:{run.agent_run_id}:1"]
+    assert not kept(redis_server, UUID(run.agent_run_id))
 
 
 def kept(redis: EmbeddedRedis, run_id: UUID) -> bool:
