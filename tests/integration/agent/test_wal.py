@@ -68,6 +68,28 @@ async def test_a_server_that_turned_read_only_is_away_and_its_owner_goes_on_by_i
     assert not kept(redis_server, UUID(run.agent_run_id))
 
 
+async def test_a_worker_that_is_told_to_leave_meanwhile_ends_and_leaves_the_answer_to_the_next(
+    make_agent: Any, neighbours: Fakes, private_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis
+) -> None:
+    fakes, _ = neighbours
+    agent = await make_agent("api", database_url=private_postgres.create_database(), mesh_lease_ttl_s=3.0)
+    stub = agent.stub(AgentRunsStub, "user")
+    async with worker_process(agent.settings) as owner:
+        run = await start(stub, "[[delay 20ms]] [[tokens 100]]")
+        await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "text_chunk")
+        await asyncio.to_thread(private_postgres.kill)
+        await eventually(lambda: kept(redis_server, UUID(run.agent_run_id)), within_s=30)
+        owner.terminate()
+        assert await asyncio.to_thread(owner.wait, 30) == 0
+    await asyncio.to_thread(private_postgres.start)
+    await wal_stats(agent)
+    await make_agent("worker", database_url=agent.settings.database_url.get_secret_value(), mesh_lease_ttl_s=3.0)
+    async with asyncio.timeout(40):
+        events = await watch(stub, run.agent_run_id)
+    assert events[-1].run_ended.status == "completed"
+    assert list(fakes.billing.posts) == [f"post:{run.agent_run_id}:1"]
+
+
 def kept(redis: EmbeddedRedis, run_id: UUID) -> bool:
     with Redis.from_url(redis.url) as client:
         return bool(client.exists(f"agent:{{{run_id}}}:wal"))
