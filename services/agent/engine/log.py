@@ -164,7 +164,7 @@ class RunLog:
 
     async def _repeat(self, write: Callable[[Writes], Awaitable[int]], writes: Writes, copy: Copy | None) -> int | None:
         """The write's base; None when an attempt that broke off had happened after all."""
-        broken = False
+        broken = copied = False
         pause = 0.05
         while True:
             try:
@@ -175,9 +175,9 @@ class RunLog:
                         return None
                     raise
             except (StorageUnavailable, StorageConflict) as away:
-                if copy and not broken:
+                if copy and not copied:
                     self._kept = True
-                    await self._wal.keep(self._run.run_id, copy[0], copy[1]())
+                    copied = await self._wal.keep(self._run.run_id, copy[0], copy[1]())
                 broken = self._away = True
                 cause = type(away.__cause__).__name__
                 logger.warning("run.storage_away", run_id=str(self._run.run_id), cause=cause, retry_in_s=pause)

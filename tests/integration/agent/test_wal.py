@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from mesh.agent.v1 import admin_pb2
 from mesh.agent.v1.admin_pb2_grpc import AgentAdminStub
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 from redis import Redis
 
+from services.agent.stream.wal import StreamWal
+from services.agent.stream.wire import Wire
 from services.kit.errors import Unavailable
+from services.kit.tasks import Supervisor
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.watching import eventually, kinds, start, told, watch, watch_until, worker_process
 from tests.support.postgres import EmbeddedPostgres
@@ -88,6 +91,19 @@ async def test_a_worker_that_is_told_to_leave_meanwhile_ends_and_leaves_the_answ
         events = await watch(stub, run.agent_run_id)
     assert events[-1].run_ended.status == "completed"
     assert list(fakes.billing.posts) == [f"post:{run.agent_run_id}:1"]
+
+
+async def test_it_is_told_whether_there_is_a_second_copy(redis_url: str) -> None:
+    wire, run_id = Wire(redis_url), uuid4()
+    wal = StreamWal(wire, 60)
+    assert not await wal.keep(run_id, "key", b"paid")  # not connected yet
+    async with Supervisor() as tasks:
+        tasks.start("wire", wire.run)
+        async with asyncio.timeout(10):
+            while not await wal.keep(run_id, "key", b"paid"):
+                await asyncio.sleep(0.01)
+        assert await wal.read(run_id) == {"key": b"paid"}
+        await wal.drop(run_id)
 
 
 def kept(redis: EmbeddedRedis, run_id: UUID) -> bool:
