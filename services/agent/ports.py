@@ -444,8 +444,8 @@ class Recall(Protocol):
 class Wal(Protocol):
     """A second copy, beside Postgres, of what a run has paid for. Best effort: it may forget, and it never fails."""
 
-    async def keep(self, run_id: UUID, key: str, payload: bytes) -> None:
-        """Keeps a result under its key, for a while."""
+    async def keep(self, run_id: UUID, key: str, payload: bytes) -> bool:
+        """Keeps a result under its key, for a while. False: it is not known to be kept."""
 
     async def read(self, run_id: UUID) -> dict[str, bytes]:
         """What is kept, the newest of each key."""

@@ -55,6 +55,10 @@ class StorageUnavailable(Unavailable):
     default_message = "Storage is unavailable at the moment"
 
 
+class UnforeseenFailure(StorageUnavailable):
+    """Postgres refused for a reason that is no outage: a missing table, a privilege. All one can do is try again."""
+
+
 class StorageConflict(Unavailable):
     """Another transaction was in the way (serialisation, deadlock, lock timeout): the whole may be tried again."""
 
@@ -137,7 +141,9 @@ class Database:
                 if connection.rows_of != rows_of:
                     await connection.show_rows_of(rows_of)
                 yield connection
-            except BaseException:
+            except BaseException as failed:
+                if isinstance(failed, asyncpg.ReadOnlySQLTransactionError):
+                    connection.terminate()  # it may lead to a server that another one took over from
                 await self._connections.give_back(connection)  # which waits for the end of what was cancelled
                 raise
             await self._connections.keep(connection)
@@ -246,6 +252,17 @@ def neutral_errors() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def outages() -> Iterator[None]:
+    """`neutral_errors` for who can do nothing about any failure but try again: what is none of them is an
+    `UnforeseenFailure`."""
+    try:
+        with neutral_errors():
+            yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ConstraintViolation) as refused:
+        raise UnforeseenFailure from refused
+
+
 _IN_THE_WAY = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -259,6 +276,10 @@ _AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,  # a failover, or a managed server whose storage is full
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    asyncpg.StatementCompletionUnknownError,
     asyncpg.InternalClientError,  # the protocol's state while a server dies under it
 )
 

@@ -24,6 +24,7 @@ from services.kit.auth import open_authenticator
 from services.kit.clock import Clock, SystemClock
 from services.kit.cloudwatch import CloudWatchSink
 from services.kit.config import MeshSettings
+from services.kit.errors import MeshError
 from services.kit.figures import Figure, FigurePublisher, Reading, Sink
 from services.kit.health import Readiness, ReadinessCheck
 from services.kit.ids import IdSource, RandomIds
@@ -102,7 +103,8 @@ class Server(grpc.aio.Server):
         self._ready_hooks.append(hook)
 
     def on_drain(self, hook: DrainHook) -> None:
-        """Called in order when the process is asked to end, after it stopped being ready, before RPCs are cut."""
+        """Called in order when the process is asked to end, after it stopped being ready, before RPCs are cut. What
+        it finds away (a MeshError) is logged, and no more."""
         self._drain_hooks.append(hook)
 
     def figures(self, reading: Reading) -> None:
@@ -134,10 +136,13 @@ class Server(grpc.aio.Server):
         await self._readiness.leave()
 
     async def drain(self) -> None:
-        """Not ready; then the hooks; then RPCs under way get the grace of the settings."""
+        """Not ready; then the hooks, whatever is away; then RPCs under way get the grace of the settings."""
         await self.leave()
         for hook in self._drain_hooks:
-            await hook()
+            try:
+                await hook()
+            except MeshError as failed:
+                log.warning("server.drain_hook_failed", reason=failed.reason)
         await self.stop(self._settings.mesh_drain_s)
 
     async def __aenter__(self) -> Self:

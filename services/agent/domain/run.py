@@ -56,7 +56,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """What a run was admitted with; kept as it was."""
+    """What a run was admitted with; kept as it was. Versions read each other's: a new field has a default."""
 
     prompt: str
     prompt_message_id: UUID

@@ -111,11 +111,12 @@ class StatelessCoordinator:
     async def _claim_forever(self) -> None:
         while not self._runs.leaving:
             self._wake.clear()
-            wanted = self.backpressure.allowance(len(self._runs))
-            claims = await self._ownership.claim(wanted) if wanted > 0 else []
-            self.backpressure.claimed(len(claims))
-            for claim in claims:
-                self._begin(claim)
+            async with self._runs.claiming:
+                wanted = self.backpressure.allowance(len(self._runs))
+                claims = await self._ownership.claim(wanted) if wanted > 0 else []
+                self.backpressure.claimed(len(claims))
+                for claim in claims:
+                    self._begin(claim)
             if len(claims) < wanted or wanted <= 0:
                 await self._nap()
 

@@ -18,6 +18,7 @@ import structlog
 
 from services.agent.domain.run import StopReason
 from services.kit.errors import Unavailable
+from services.kit.postgres import UnforeseenFailure
 
 log = structlog.get_logger()
 
@@ -28,7 +29,8 @@ class Leases(Protocol):
     async def beat(
         self, runs: list[tuple[UUID, int]], ttl_s: float, timeout_s: float
     ) -> Mapping[UUID, StopReason | None]:
-        """Renews; returns what is still owned, with the reason why each should stop, if any."""
+        """Renews; returns what is still owned, with the reason why each should stop, if any. Raises Unavailable
+        whatever storage says, an UnforeseenFailure included."""
 
     def close(self) -> None:
         """Drops what is open."""
@@ -62,6 +64,7 @@ class Heartbeat:
         self._progress = time.monotonic()
         self._good = time.monotonic()
         self._away_until = 0.0
+        self._unforeseen = ""
         self._leaving = threading.Event()
         self._beaten = asyncio.Event()
 
@@ -122,13 +125,23 @@ class Heartbeat:
             return
         try:
             owned = await leases.beat(list(runs.items()), self._settings.ttl_s, self._settings.ttl_s / 2)
-        except Unavailable:
+        except Unavailable as away:
             self._away_until = time.monotonic() + self._settings.ttl_s
-            log.warning("heartbeat.storage_away", runs=len(runs))
+            self._tell(away, len(runs))
             return
         self._good = time.monotonic()
+        self._unforeseen = ""
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._learn, runs, owned)
+
+    def _tell(self, away: Unavailable, runs: int) -> None:
+        """Each beat of an outage; once, with its trace, what nobody foresaw."""
+        cause = type(away.__cause__).__name__
+        if not isinstance(away, UnforeseenFailure):
+            log.warning("heartbeat.storage_away", runs=runs, cause=cause)
+        elif cause != self._unforeseen:
+            self._unforeseen = cause
+            log.error("heartbeat.refused", runs=runs, cause=cause, exc_info=away)
 
     def _learn(self, sent: Mapping[UUID, int], owned: Mapping[UUID, StopReason | None]) -> None:
         self._beaten.set()

@@ -164,7 +164,7 @@ class RunLog:
 
     async def _repeat(self, write: Callable[[Writes], Awaitable[int]], writes: Writes, copy: Copy | None) -> int | None:
         """The write's base; None when an attempt that broke off had happened after all."""
-        broken = False
+        broken = copied = False
         pause = 0.05
         while True:
             try:
@@ -174,12 +174,13 @@ class RunLog:
                     if broken and writes.events and await self._journal.recorded(self._fence, writes.events[-1].n):
                         return None
                     raise
-            except (StorageUnavailable, StorageConflict):
-                if copy and not broken:
+            except (StorageUnavailable, StorageConflict) as away:
+                if copy and not copied:
                     self._kept = True
-                    await self._wal.keep(self._run.run_id, copy[0], copy[1]())
+                    copied = await self._wal.keep(self._run.run_id, copy[0], copy[1]())
                 broken = self._away = True
-                logger.warning("run.storage_away", run_id=str(self._run.run_id), retry_in_s=pause)
+                cause = type(away.__cause__).__name__
+                logger.warning("run.storage_away", run_id=str(self._run.run_id), cause=cause, retry_in_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
 

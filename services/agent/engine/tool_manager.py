@@ -121,9 +121,10 @@ class ToolManager:
         unfinished = [e for e in self._executions.values() if e.outcome is None and e.record.state != "done"]
         for execution in unfinished:
             execution.dropped = True
-        for execution in unfinished:
-            if execution.begun:
-                await self._cancel(execution.record)
+        async with asyncio.TaskGroup() as cancelling:  # each may take as long as its processes do
+            for execution in unfinished:
+                if execution.begun:
+                    cancelling.create_task(self._cancel(execution.record))
         return [execution.record.ordinal for execution in unfinished]
 
     def answer_committed(self, step: StepRecord) -> None:

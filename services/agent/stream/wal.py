@@ -37,9 +37,11 @@ class StreamWal:
         self._wire = wire
         self._retention_ms = int(retention_s * 1000)
 
-    async def keep(self, run_id: UUID, key: str, payload: bytes) -> None:
+    async def keep(self, run_id: UUID, key: str, payload: bytes) -> bool:
         with suppress(WireDown, Refused):
             await self._wire.call("EVAL", _KEEP, 1, _name(run_id), key, payload, self._retention_ms)
+            return True
+        return False
 
     async def read(self, run_id: UUID) -> dict[str, bytes]:
         with suppress(WireDown, Refused):

@@ -203,8 +203,9 @@ async def forgetful(run_id: UUID, epoch: int, message_id: UUID) -> Shown:
 class ForgetfulWal:
     """A second copy that is never there."""
 
-    async def keep(self, run_id: UUID, key: str, payload: bytes) -> None:
+    async def keep(self, run_id: UUID, key: str, payload: bytes) -> bool:
         """Forgets it."""
+        return True
 
     async def read(self, run_id: UUID) -> dict[str, bytes]:
         """Nothing."""

@@ -129,6 +129,14 @@ def sent() -> tuple[float, float]:
     return statements, commits
 
 
+async def test_a_run_that_a_newer_version_admitted_is_claimed_and_none_beside_it_is_lost(stores: Stores) -> None:
+    newer = await stores.admit()
+    await stores.database.execute("""UPDATE runs SET spec = spec || '{"effort": "high"}'""")
+    older = await stores.admit()
+    claims = await stores.ownership.claim("w1", TTL, 16, steal=False)
+    assert {mine.run_id: mine.spec for mine in claims} == dict.fromkeys([newer.run_id, older.run_id], claim().spec)
+
+
 async def test_an_owner_that_was_replaced_writes_nothing(stores: Stores) -> None:
     old = await stores.claimed()
     await stores.journal.begin_step(fence(old), started(), b"hash", writes(1))

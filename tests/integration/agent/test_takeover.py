@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,9 @@ from mesh.agent.v1 import runs_pb2
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from services.agent.domain.journal import Journal
+from services.agent.domain.run import Claim
 from services.agent.storage.postgres.journal import PostgresJournal
+from services.agent.storage.postgres.ownership import PostgresOwnership
 from services.kit.errors import Unavailable
 from services.kit.postgres import StorageConflict, StorageUnavailable
 from tests.fakes.neighbours import Neighbours
@@ -159,6 +162,33 @@ async def test_a_worker_that_is_told_to_leave_hands_its_live_run_over_within_a_s
     assert kinds(events).count("run_ended") == 1
     assert ids(events) == sorted(set(ids(events)))
     assert not [key for key in fakes.billing.posts if "waste" in key]
+
+
+async def test_a_worker_that_leaves_in_the_middle_of_a_claim_gives_back_what_it_got(
+    make_agent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed, answered, claim = asyncio.Event(), asyncio.Event(), PostgresOwnership.claim
+
+    async def slow(store: PostgresOwnership, *asked: Any) -> list[Claim]:
+        claims = await claim(store, *asked)
+        if claims:
+            claimed.set()
+            await answered.wait()
+        return claims
+
+    monkeypatch.setattr(PostgresOwnership, "claim", slow)
+    agent = await make_agent("api")
+    worker = await make_agent("worker", mesh_drain_s=30)
+    await agent.stub(AgentRunsStub, "user").StartRun(runs_pb2.StartRunRequest(prompt="Hi", model_name="mock-ai"))
+    async with asyncio.timeout(10):
+        await claimed.wait()
+    draining = asyncio.ensure_future(worker.server.drain())
+    await asyncio.wait([draining], timeout=0.3)  # what is awaited here is that it goes on
+    assert not draining.done()
+    answered.set()
+    async with asyncio.timeout(10):
+        await draining
+    assert await column(agent, "SELECT owner IS NULL AND attempt = 0 AND status = 'running' FROM runs") == [True]
 
 
 async def test_a_run_that_the_admitting_process_executes_is_taken_over_by_any_other(

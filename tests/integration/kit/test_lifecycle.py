@@ -15,7 +15,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.kit.auth import make_keys
+from services.kit.errors import Unavailable
 from services.kit.health import ACCEPTING
+from tests.support.echo import Echo, EchoSettings, building
+from tests.support.harness import ServiceHarness, make_settings
 
 PROGRAM = """
 import asyncio
@@ -136,3 +139,20 @@ async def test_a_second_signal_forces_the_end(start: object) -> None:
     await program.until("hook")
     program.process.send_signal(signal.SIGINT)
     assert await program.ended() == 130
+
+
+async def test_a_drain_hook_that_finds_somebody_away_keeps_none_of_the_others_from_its_turn(tmp_path: Path) -> None:
+    async def fail() -> None:
+        raise Unavailable
+
+    called: list[str] = []
+
+    async def flush() -> None:
+        called.append("flush")
+
+    async with ServiceHarness(make_settings(EchoSettings, tmp_path), building(Echo())) as service:
+        service.server.on_drain(fail)
+        service.server.on_drain(flush)
+        await service.server.drain()
+        timed_out = await service.server.wait_for_termination(5)
+    assert (called, timed_out) == (["flush"], False)

@@ -145,6 +145,14 @@ async def test_a_connection_at_hand_that_was_lost_is_replaced(database: Database
     assert await database.fetchval("SELECT pg_backend_pid()") != lost
 
 
+async def test_a_connection_that_may_only_read_is_away_and_not_used_again(database: Database) -> None:
+    """After a failover it leads to the server that was, for as long as somebody uses it."""
+    await database.execute("SET default_transaction_read_only = on")
+    with pytest.raises(StorageUnavailable):
+        await database.execute("INSERT INTO things VALUES (8, 1)")
+    await database.execute("INSERT INTO things VALUES (8, 1)")
+
+
 async def test_a_cancelled_statement_leaves_its_connection_usable(database: Database) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.agent.domain.run import StopReason
 from services.agent.storage.postgres.rows import stop_reason
 from services.kit.config import MeshSettings
-from services.kit.postgres import Connection, connect_once, neutral_errors
+from services.kit.postgres import Connection, connect_once, outages
 
 BEAT = """
 UPDATE runs SET lease_until = now() + $3 * interval '1 second'
@@ -28,9 +28,10 @@ class PostgresLeases:
     async def beat(
         self, runs: Sequence[tuple[UUID, int]], ttl_s: float, timeout_s: float
     ) -> dict[UUID, StopReason | None]:
-        """Renews; returns the runs that are still owned, with the reason why each should stop, if any."""
+        """Renews; returns the runs that are still owned, with the reason why each should stop, if any. Raises
+        StorageUnavailable, UnforeseenFailure, StorageConflict, whatever Postgres says: leases run out meanwhile."""
         try:
-            with neutral_errors():
+            with outages():
                 connection = await self._open()
                 rows = await connection.fetch(
                     BEAT, [run_id for run_id, _ in runs], [epoch for _, epoch in runs], ttl_s, timeout=timeout_s

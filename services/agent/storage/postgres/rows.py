@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Any
 from uuid import UUID
 
 from services.agent.domain.run import Claim, Price, Run, RunSpec, StopReason
@@ -44,12 +45,18 @@ def encode_spec(spec: RunSpec) -> str:
 
 
 def decode_spec(text: str) -> RunSpec:
-    """The spec of `encode_spec`."""
-    values = json.loads(text)
-    values["price"] = Price(**values["price"])
-    values["scopes"] = tuple(values["scopes"])
+    """The spec of `encode_spec`, an older or a newer version's too: what is missing has its default, and what is not
+    known here is left out."""
+    values = _known(RunSpec, json.loads(text))
+    values["price"] = Price(**_known(Price, values["price"]))
     values["prompt_message_id"] = UUID(values["prompt_message_id"])
+    if "scopes" in values:
+        values["scopes"] = tuple(values["scopes"])
     return RunSpec(**values)
+
+
+def _known(kind: type[RunSpec | Price], values: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: values[field.name] for field in fields(kind) if field.name in values}
 
 
 def stop_reason(row: Record) -> StopReason | None:

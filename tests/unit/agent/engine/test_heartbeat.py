@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from structlog.testing import capture_logs
+
 from services.agent.domain.run import StopReason
 from services.agent.engine.heartbeat import Heartbeat, HeartbeatSettings
 from services.kit.errors import Unavailable
+from services.kit.postgres import UnforeseenFailure
 from services.kit.tasks import Supervisor
 
 FAST = HeartbeatSettings(interval_s=0.02, ttl_s=0.2, stall_s=30.0)
@@ -25,6 +28,8 @@ class FakeLeases:
         self.lost: set[UUID] = set()
         self.stops: dict[UUID, StopReason] = {}
         self.away = False
+        self.refusal: Exception | None = None
+        self.refused = 0
         self.beats: list[list[tuple[UUID, int]]] = []
         self.threads: set[int] = set()
         self.closed = False
@@ -35,6 +40,9 @@ class FakeLeases:
         self.threads.add(threading.get_ident())
         if self.away:
             raise Unavailable
+        if self.refusal:
+            self.refused += 1
+            raise UnforeseenFailure from self.refusal
         self.beats.append(runs)
         return {run_id: self.stops.get(run_id) for run_id, _ in runs if run_id not in self.lost}
 
@@ -134,6 +142,19 @@ async def test_after_an_outage_of_storage_nobody_is_stolen_from_for_one_ttl() ->
         await until(lambda: worker.heartbeat.may_steal)
         assert time.monotonic() - back > FAST.ttl_s / 2
         assert worker.lost == []
+
+
+async def test_what_nobody_foresaw_is_an_outage_too_and_is_told_once() -> None:
+    async with working() as worker:
+        await worker.beaten()
+        with capture_logs() as lines:
+            worker.leases.refusal = LookupError("no such table")
+            await until(lambda: worker.leases.refused >= 3)
+            assert not worker.heartbeat.may_steal
+            worker.leases.refusal = None
+            await worker.beaten(1)
+        assert [(line["event"], line["cause"]) for line in lines] == [("heartbeat.refused", "LookupError")]
+        assert len(worker.leases.threads) == 1
 
 
 async def test_nothing_new_begins_while_the_last_good_beat_is_old() -> None:

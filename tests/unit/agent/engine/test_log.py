@@ -1,10 +1,11 @@
-"""A write that broke off, and had happened after all."""
+"""A write that broke off: whether it had happened after all, and where its answer is kept meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from unittest.mock import AsyncMock, MagicMock
+from uuid import UUID
 
 import pytest
 
@@ -14,7 +15,7 @@ from services.agent.engine.log import RunLog
 from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import Stamped
 from services.kit.postgres import StorageUnavailable, UniqueViolation
-from tests.unit.agent.records import call, claim
+from tests.unit.agent.records import call, claim, step
 
 STARTED = ToolStarted("m", "c", "f", 0)
 
@@ -64,3 +65,47 @@ async def test_what_had_not_happened_is_refused(refusal: Exception) -> None:
     with pytest.raises(type(refusal)):
         await log.begin_calls([call(1, 0)], [STARTED])
     assert released(publisher) == [False]
+
+
+class Outage:
+    """A journal that is away so many times."""
+
+    def __init__(self, times: int) -> None:
+        self._left = times
+
+    async def finish_step(self, *_: object) -> int:
+        if self._left:
+            self._left -= 1
+            raise StorageUnavailable
+        return 1
+
+
+class FakeWal:
+    """A second copy whose Redis is away at first."""
+
+    def __init__(self, away: int) -> None:
+        self._away = away
+        self.asked = 0
+        self.kept: dict[str, bytes] = {}
+
+    async def keep(self, _: UUID, key: str, payload: bytes) -> bool:
+        self.asked += 1
+        if self.asked <= self._away:
+            return False
+        self.kept[key] = payload
+        return True
+
+    async def drop(self, _: UUID) -> None:
+        self.kept.clear()
+
+
+@pytest.mark.parametrize(("outage", "redis_away", "asked"), [(1, 0, 1), (4, 0, 1), (4, 2, 3), (2, 5, 2), (0, 0, 0)])
+async def test_an_answer_is_offered_for_a_second_copy_until_there_is_one(
+    outage: int, redis_away: int, asked: int
+) -> None:
+    wal, journal = FakeWal(redis_away), cast(Any, Outage(outage))
+    publisher = MagicMock()
+    publisher.reserve = lambda _: []
+    log = RunLog(claim().run, journal, publisher, MagicMock(), cast(Any, wal), False, AsyncMock())
+    await log.finish_step(step(), [], [], [], [], None, ("key", lambda: b"paid"), last=False)
+    assert (wal.asked, wal.kept) == (asked, {})  # what was kept is not needed any more
