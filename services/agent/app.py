@@ -66,6 +66,7 @@ from services.agent.use_cases.create_agent import CreateAgent
 from services.agent.use_cases.dead_letters import DeadLetters
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.delete_agent import DeleteAgent
+from services.agent.use_cases.deliver_owed import DeliverOwed
 from services.agent.use_cases.end_run import EndRun
 from services.agent.use_cases.figures import figures_of
 from services.agent.use_cases.get_agent import GetAgent
@@ -133,6 +134,7 @@ class Shared:
             self.tools,
             self.hints,
             EndAnnouncer(self.wire),
+            DeliverOwed(self.threads, self.billing, PostgresOutbox(self.database), self.marks),
             self.clock.now,
         )
 

@@ -235,11 +235,16 @@ class OwnershipStore(Protocol):
     async def poisoned(self, limit: int) -> list[Run]:
         """Runs whose owners keep dying."""
 
-    async def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+    async def last_seq(self, fence: Fence) -> int | None:
+        """The seq of a run's last row: what its journal held then is all while this stays. None: the epoch is another,
+        or it has ended."""
+
+    async def end_poisoned(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
         """Ends one, raising its epoch, and writes its dead letter; False: somebody was faster."""
 
-    async def end(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        """Ends any run that has not ended, raising its epoch; False: the epoch is another, or it has."""
+    async def end(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        """Ends any run that has not ended, raising its epoch; False: the epoch is another, it has, or its owner wrote
+        a row after `last_seq`."""
 
 
 class JournalStore(Protocol):

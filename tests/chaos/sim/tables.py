@@ -142,9 +142,16 @@ class Tables:
     def _is_poisoned(self, row: Row) -> bool:
         return row.run.status == "running" and row.attempt >= ATTEMPT_LIMIT and row.lease_until < self.now()
 
-    def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        row = self._fenced(fence)
-        if row is None or not self._is_poisoned(row):
+    def last_seq(self, fence: Fence) -> int | None:
+        row = self.runs[fence.run_id]
+        return row.last_seq if row.run.epoch == fence.epoch and row.run.status in ACTIVE else None
+
+    def end_poisoned(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        return self._is_poisoned(self.runs[fence.run_id]) and self.end(fence, last_seq, ending, ended, owed)
+
+    def end(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        row = self.runs[fence.run_id]
+        if self.last_seq(fence) != last_seq:
             return False
         row.run = replace(row.run, status=ending.status, epoch=row.run.epoch + 1)
         row.owner = None

@@ -204,9 +204,24 @@ async def test_a_result_makes_the_attempts_good_and_five_in_vain_are_poison(stor
     await store.pass_leases()
     assert await store.claim("w2", TTL, 1, True) == []
     assert [run.run_id for run in await store.poisoned(9)] == [mine.run_id]
-    assert await store.end_poisoned(fence(mine), POISON, ENDED, RELEASE)
-    assert not await store.end_poisoned(fence(mine), POISON, ENDED, RELEASE)
+    last = await store.last_seq(fence(mine))
+    assert not await store.end_poisoned(fence(mine), last - 1, POISON, ENDED, RELEASE)
+    assert await store.end_poisoned(fence(mine), last, POISON, ENDED, RELEASE)
+    assert not await store.end_poisoned(fence(mine), last, POISON, ENDED, RELEASE)
     assert (await store.get(mine.run_id)).status == "failed"
+
+
+async def test_who_ends_a_run_from_outside_has_read_all_that_its_owner_wrote(store: Any) -> None:
+    mine = await claimed(store)
+    before = await store.last_seq(fence(mine))
+    await store.begin_step(fence(mine), started(1), b"", writes(1))
+    assert not await store.end(fence(mine), before, STOPPED, ENDED, RELEASE)
+    assert (await store.get(mine.run_id)).status == "running"
+    assert await store.end(fence(mine), await store.last_seq(fence(mine)), STOPPED, ENDED, RELEASE)
+    assert await store.last_seq(fence(mine)) is None
+    with pytest.raises(Fenced):
+        await store.finish_step(fence(mine), started(1), [], [], writes(2))
+    assert [(event.epoch, event.n) for event in await store.read(mine.run_id, (0, 1), 9)] == [(1, 1), (2, 1)]
 
 
 async def test_a_journal_is_read_as_it_was_written(store: Any) -> None:

@@ -268,7 +268,11 @@ async def test_a_run_that_was_claimed_five_times_in_vain_is_poison(stores: Store
     (run,) = await stores.ownership.poisoned(16)
     guard = fence(mine)
     assert (run.run_id, run.epoch) == (guard.run_id, guard.epoch)
-    ended = await asyncio.gather(*(stores.ownership.end_poisoned(guard, POISON, ENDED, RELEASE) for _ in range(5)))
+    last = await stores.ownership.last_seq(guard)
+    assert last is not None
+    ended = await asyncio.gather(
+        *(stores.ownership.end_poisoned(guard, last, POISON, ENDED, RELEASE) for _ in range(5))
+    )
     assert sorted(ended) == [False] * 4 + [True]
     assert await stores.value("SELECT count(*) FROM events WHERE epoch = 6 AND n = 1") == 1
     assert await stores.value("SELECT status FROM runs") == "failed"

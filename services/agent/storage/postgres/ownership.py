@@ -45,12 +45,17 @@ SELECT {RUN_COLUMNS} FROM runs
 WHERE status = 'running' AND attempt >= {ATTEMPT_LIMIT} AND lease_until < now() LIMIT $1
 """
 
+LAST_SEQ = """
+SELECT last_seq FROM runs WHERE run_id = $1 AND epoch = $2 AND status IN ('queued', 'running', 'waiting')
+"""
+
+# Whoever ends a run from outside has read its journal: what its owner wrote since then ($11) refuses the end.
 END = """
 WITH run AS (
     UPDATE runs SET status = $3, epoch = epoch + 1, last_seq = last_seq + 2, completed_at = now(), owner = NULL,
                     lease_until = NULL, error = $4, error_code = $5, end_reason = $6,
                     steps = (SELECT count(*) FROM steps WHERE steps.run_id = $1)
-    WHERE run_id = $1 AND epoch = $2 AND status IN ('queued', 'running', 'waiting') AND {guard}
+    WHERE run_id = $1 AND epoch = $2 AND last_seq = $11 AND status IN ('queued', 'running', 'waiting') AND {guard}
     RETURNING run_id, account_id, epoch, last_seq, spec, attempt, created_at
 ), terminal AS (
     INSERT INTO events (run_id, seq, epoch, n, payload) SELECT run_id, last_seq - 1, epoch, $7, $8 FROM run
@@ -88,13 +93,19 @@ class PostgresOwnership:
     async def poisoned(self, limit: int) -> list[Run]:
         return [decode_run(row) for row in await self._database.fetch(POISONED, limit)]
 
-    async def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        return await self._end(END_POISONED, fence, ending, ended, owed)
+    async def last_seq(self, fence: Fence) -> int | None:
+        seq: int | None = await self._database.fetchval(LAST_SEQ, fence.run_id, fence.epoch)
+        return seq
 
-    async def end(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        return await self._end(END_ANY, fence, ending, ended, owed)
+    async def end_poisoned(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        return await self._end(END_POISONED, fence, last_seq, ending, ended, owed)
 
-    async def _end(self, statement: str, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+    async def end(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        return await self._end(END_ANY, fence, last_seq, ending, ended, owed)
+
+    async def _end(
+        self, statement: str, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed
+    ) -> bool:
         count = await self._database.fetchval(
             statement,
             fence.run_id,
@@ -107,5 +118,6 @@ class PostgresOwnership:
             ended.payload,
             owed.kind,
             owed.payload,
+            last_seq,
         )
         return bool(count)
