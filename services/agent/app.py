@@ -291,7 +291,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
         parts,
         HeartbeatSettings(settings.mesh_heartbeat_s, settings.mesh_lease_ttl_s, settings.mesh_loop_stall_s),
         lambda: PostgresLeases(settings),
-        RunRecovery(parts.ownership, shared.end_run(), settings.mesh_sweep_s),
+        RunRecovery(parts.ownership, shared.end_run(), settings.mesh_sweep_s, settings.mesh_lease_ttl_s),
         backpressure=backpressure,
         sweep_s=settings.mesh_sweep_s,
         tasks=shared.tasks,
@@ -363,7 +363,7 @@ def _serve_agents(shared: Shared, server: Server) -> None:
 def _serve_admin(shared: Shared, server: Server) -> None:
     settings, store, runs = shared.settings, PostgresOperations(shared.database), PostgresRuns(shared.database)
     wal, end = StreamWal(shared.wire, settings.mesh_wal_retention_s), shared.end_run()
-    recovery = RunRecovery(PostgresOwnership(shared.database), end, settings.mesh_sweep_s)
+    recovery = RunRecovery(PostgresOwnership(shared.database), end, settings.mesh_sweep_s, settings.mesh_lease_ttl_s)
     leaving = asyncio.Event()
 
     async def leave() -> None:
@@ -374,7 +374,9 @@ def _serve_admin(shared: Shared, server: Server) -> None:
         pipeline=ShowPipeline(store, wal, shared.hints, settings.mesh_lease_ttl_s, settings.mesh_report_s),
         inspect=InspectRuns(store, settings.mesh_lease_ttl_s),
         steer=SteerRun(runs, store, end, shared.hints),
-        sweep=SweepRuns(store, recovery, StreamCleanup(shared.wire), shared.relay, shared.hints),
+        sweep=SweepRuns(
+            store, recovery, StreamCleanup(shared.wire), shared.relay, shared.hints, settings.mesh_lease_ttl_s
+        ),
         letters=DeadLetters(store),
         now=shared.clock.now,
         leaving=leaving.is_set,

@@ -43,8 +43,9 @@ class Settings(MeshSettings):
     mesh_max_output_tokens: int = 8192
     """Tokens of an answer that credits are held for; a longer one is charged all the same."""
 
-    mesh_lease_ttl_s: float = 5.0
-    """Seconds after its last heartbeat for which a run belongs to its worker; shorter is a faster take-over."""
+    mesh_lease_ttl_s: Annotated[float, Field(gt=0, le=300)] = 5.0
+    """Seconds after its last heartbeat for which a run belongs to its worker; shorter is a faster take-over. At most
+    300: a lease that ends in more than ten minutes is taken for one of a clock that was put back."""
 
     mesh_heartbeat_s: float = 1.0
     """Seconds between heartbeats."""

@@ -232,14 +232,16 @@ class OwnershipStore(Protocol):
     async def release(self, fence: Fence) -> None:
         """Gives a run back at once, without burning an attempt."""
 
-    async def poisoned(self, limit: int) -> list[Run]:
-        """Runs whose owners keep dying."""
+    async def poisoned(self, limit: int, ttl_s: float) -> list[Run]:
+        """Runs whose owners keep dying: their lease is over, and not because storage was away within the last ttl."""
 
     async def last_seq(self, fence: Fence) -> int | None:
         """The seq of a run's last row: what its journal held then is all while this stays. None: the epoch is another,
         or it has ended."""
 
-    async def end_poisoned(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+    async def end_poisoned(
+        self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed, ttl_s: float
+    ) -> bool:
         """Ends one, raising its epoch, and writes its dead letter; False: somebody was faster."""
 
     async def end(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:

@@ -273,7 +273,7 @@ def coordinator(storage: Storage, neighbours: Rows, tasks: Supervisor) -> Statel
         parts,
         HeartbeatSettings(1.0, 5.0, 30.0),
         storage.open_leases,
-        RunRecovery(parts.ownership, end, 1.0),
+        RunRecovery(parts.ownership, end, 1.0, 5.0),
         backpressure=BackpressureController(_AT_ONCE, bucket, lambda: Vitals(0, 0), CLAIMED_AT_ONCE),
         sweep_s=1.0,
         tasks=tasks,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -58,10 +59,10 @@ class EndRun:
         self._deliver = deliver
         self._now = now
 
-    async def poisoned(self, run: Run) -> bool:
+    async def poisoned(self, run: Run, ttl_s: float) -> bool:
         """Ends a run that nobody could execute, with a dead letter. False: somebody was faster. What it owes has been
         the relay's for as long as its lease is over."""
-        return await self._end(run, endings.POISON, self._ownership.end_poisoned, 0.0)
+        return await self._end(run, endings.POISON, partial(self._ownership.end_poisoned, ttl_s=ttl_s), 0.0)
 
     async def __call__(self, run: Run, ending: Ending) -> bool:
         """Ends a run, once threads has its rows or that took too long. False: it changed hands or ended meanwhile.

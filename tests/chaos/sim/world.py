@@ -261,7 +261,7 @@ class World:
             parts,
             BEATS,
             lambda: Beats(store),
-            RunRecovery(store, end, SWEEP_S),
+            RunRecovery(store, end, SWEEP_S, BEATS.ttl_s),
             backpressure=pressure,
             sweep_s=SWEEP_S,
             tasks=tasks,

@@ -210,7 +210,7 @@ async def test_a_flush_delivers_what_is_owed_at_once(make_agent: Any, neighbours
     fakes.threads.rows.clear()
     await column(
         agent,
-        "UPDATE outbox SET delivered_at = NULL, next_attempt_at = now() + interval '1 hour' RETURNING 1",
+        "UPDATE outbox SET delivered_at = NULL, next_attempt_at = now() + interval '9 minutes' RETURNING 1",
     )
     flushed = await Operator(agent).rpc.FlushOutbox(pb.FlushOutboxRequest())
     assert (flushed.runs, flushed.total, dict(flushed.details)) == (1, 1, {run.agent_run_id: 1})

@@ -48,7 +48,7 @@ class FakeStore:
             raise
         raise AssertionError
 
-    async def poisoned(self, limit: int) -> list[Any]:
+    async def poisoned(self, limit: int, ttl_s: float) -> list[Any]:
         return []
 
 
@@ -84,7 +84,7 @@ class Worker:
             parts,
             FAST,
             lambda: self.leases,
-            RunRecovery(cast(OwnershipStore, store), cast(Any, None), 60.0),
+            RunRecovery(cast(OwnershipStore, store), cast(Any, None), 60.0, FAST.ttl_s),
             backpressure=BackpressureController(slots, bucket, lambda: Vitals(0.0, 0.0), 4),
             sweep_s=0.02,
             tasks=tasks,
