@@ -29,7 +29,7 @@ from services.agent.clients import threads as threads_client
 from services.agent.clients import tools as tools_client
 from services.agent.config import Settings
 from services.agent.domain.operations import ProcessState
-from services.agent.domain.run import Claim, Run, RunSpec
+from services.agent.domain.run import Claim
 from services.agent.engine.backpressure import BackpressureController, TokenBucket, Vitals
 from services.agent.engine.conversation import ContextManager, PromptManager
 from services.agent.engine.coordinator import StatelessCoordinator
@@ -305,12 +305,6 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
     see = SeeRun(store, shared.threads)
     runs = ListRuns(store, see)
     stop = StopRun(store, see, shared.tools, shared.hints, EndAnnouncer(shared.wire), clock.now)
-    inline = executes if not settings.use_stateless_pipeline else None
-
-    def adopt(run: Run, spec: RunSpec) -> None:
-        assert inline is not None
-        inline.adopt(run, spec, settings.mesh_run_timeout_s)
-
     shared.tasks.start("queue", queue.run)
     start = StartRun(
         store,
@@ -327,12 +321,11 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
             settings.mesh_max_steps,
             settings.mesh_run_timeout_s,
             settings.mesh_on_conflict,
-            owner=inline.owner if inline else None,
             lease_s=settings.mesh_lease_ttl_s,
         ),
         uuid4,
         clock.now,
-        adopt if inline else None,
+        None if settings.use_stateless_pipeline else executes,
     )
     watch = WatchRun(see, Reader(PostgresEvents(shared.database), Hub(shared.wire, shared.tasks)))
     server.on_drain(watch.leave)

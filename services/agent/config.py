@@ -16,7 +16,8 @@ class Settings(MeshSettings):
     required: ClassVar[tuple[str, ...]] = ("database_url", "redis_url")
 
     use_stateless_pipeline: bool = True
-    """True: a run is queued and any worker claims it. False: the process that admits a run executes it (role `all`)."""
+    """True: a run is queued and any worker claims it. False: the process that admits a run executes it (role `all`);
+    what it has no slot for is queued."""
 
     mesh_run_slots: int = 128
     """Runs that one worker executes at once; more wait in the queue."""

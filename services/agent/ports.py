@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -155,6 +156,16 @@ class StartWindow(Protocol):
 
     async def admit(self, account_id: UUID, start_id: UUID) -> None:
         """One more, or RateLimited. The same `start_id` counts once."""
+
+
+class Executor(Protocol):
+    """The worker in the process that admits, for the placement without a queue."""
+
+    def room(self) -> AbstractContextManager[str | None]:
+        """Keeps a place for a run that is being admitted: who is to own it; None: there is none, let it be queued."""
+
+    def adopt(self, run: Run, spec: RunSpec, seconds_left: float) -> None:
+        """Executes a run that was admitted with that owner, within `room`."""
 
 
 class RunStore(Protocol):

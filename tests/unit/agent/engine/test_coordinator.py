@@ -159,6 +159,35 @@ async def test_a_worker_that_leaves_waits_for_the_execution_that_owns_the_run() 
         await leaving
 
 
+async def test_a_place_is_kept_while_a_run_is_admitted_and_by_the_run_then() -> None:
+    async with working(slots=1) as worker:
+        coordinator = worker.coordinator
+        with coordinator.room() as owner:
+            assert owner == "w"
+            with coordinator.room() as none_left:
+                assert none_left is None
+            mine = of_epoch(2)
+            worker.store.claimable.append(replace(mine, run=replace(mine.run, run_id=UUID(int=5))))
+            await worker.beaten(5)
+            assert worker.store.claimable  # nor is anything claimed for it
+            coordinator.adopt(mine.run, mine.spec, 60.0)
+        with coordinator.room() as taken:
+            assert taken is None
+        assert coordinator.state.claimed == 1
+        await until(lambda: bool(worker.store.loading))
+        worker.store.hold = False
+        worker.store.loading[0].cancel()
+        await until(lambda: not worker.store.claimable)
+
+
+async def test_a_worker_that_leaves_has_no_room() -> None:
+    async with working() as worker:
+        await worker.beaten()
+        await worker.coordinator.drain(0.0)
+        with worker.coordinator.room() as owner:
+            assert owner is None
+
+
 async def test_a_claim_that_is_older_than_what_is_executed_begins_nothing() -> None:
     """Its process slept between the commit that admitted the run and the adoption, and then took it over."""
     async with working() as worker:
