@@ -29,7 +29,7 @@ from services.agent.clients import threads as threads_client
 from services.agent.clients import tools as tools_client
 from services.agent.config import Settings
 from services.agent.domain.operations import ProcessState
-from services.agent.domain.run import Claim, Run, RunSpec
+from services.agent.domain.run import Claim
 from services.agent.engine.backpressure import BackpressureController, TokenBucket, Vitals
 from services.agent.engine.conversation import ContextManager, PromptManager
 from services.agent.engine.coordinator import StatelessCoordinator
@@ -66,6 +66,7 @@ from services.agent.use_cases.create_agent import CreateAgent
 from services.agent.use_cases.dead_letters import DeadLetters
 from services.agent.use_cases.default_agent import DefaultAgent
 from services.agent.use_cases.delete_agent import DeleteAgent
+from services.agent.use_cases.deliver_owed import DeliverOwed
 from services.agent.use_cases.end_run import EndRun
 from services.agent.use_cases.figures import figures_of
 from services.agent.use_cases.get_agent import GetAgent
@@ -133,6 +134,7 @@ class Shared:
             self.tools,
             self.hints,
             EndAnnouncer(self.wire),
+            DeliverOwed(self.threads, self.billing, PostgresOutbox(self.database), self.marks),
             self.clock.now,
         )
 
@@ -289,7 +291,7 @@ def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
         parts,
         HeartbeatSettings(settings.mesh_heartbeat_s, settings.mesh_lease_ttl_s, settings.mesh_loop_stall_s),
         lambda: PostgresLeases(settings),
-        RunRecovery(parts.ownership, shared.end_run(), settings.mesh_sweep_s),
+        RunRecovery(parts.ownership, shared.end_run(), settings.mesh_sweep_s, settings.mesh_lease_ttl_s),
         backpressure=backpressure,
         sweep_s=settings.mesh_sweep_s,
         tasks=shared.tasks,
@@ -303,12 +305,6 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
     see = SeeRun(store, shared.threads)
     runs = ListRuns(store, see)
     stop = StopRun(store, see, shared.tools, shared.hints, EndAnnouncer(shared.wire), clock.now)
-    inline = executes if not settings.use_stateless_pipeline else None
-
-    def adopt(run: Run, spec: RunSpec) -> None:
-        assert inline is not None
-        inline.adopt(run, spec, settings.mesh_run_timeout_s)
-
     shared.tasks.start("queue", queue.run)
     start = StartRun(
         store,
@@ -325,12 +321,11 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
             settings.mesh_max_steps,
             settings.mesh_run_timeout_s,
             settings.mesh_on_conflict,
-            owner=inline.owner if inline else None,
             lease_s=settings.mesh_lease_ttl_s,
         ),
         uuid4,
         clock.now,
-        adopt if inline else None,
+        None if settings.use_stateless_pipeline else executes,
     )
     watch = WatchRun(see, Reader(PostgresEvents(shared.database), Hub(shared.wire, shared.tasks)))
     server.on_drain(watch.leave)
@@ -361,7 +356,7 @@ def _serve_agents(shared: Shared, server: Server) -> None:
 def _serve_admin(shared: Shared, server: Server) -> None:
     settings, store, runs = shared.settings, PostgresOperations(shared.database), PostgresRuns(shared.database)
     wal, end = StreamWal(shared.wire, settings.mesh_wal_retention_s), shared.end_run()
-    recovery = RunRecovery(PostgresOwnership(shared.database), end, settings.mesh_sweep_s)
+    recovery = RunRecovery(PostgresOwnership(shared.database), end, settings.mesh_sweep_s, settings.mesh_lease_ttl_s)
     leaving = asyncio.Event()
 
     async def leave() -> None:
@@ -372,7 +367,9 @@ def _serve_admin(shared: Shared, server: Server) -> None:
         pipeline=ShowPipeline(store, wal, shared.hints, settings.mesh_lease_ttl_s, settings.mesh_report_s),
         inspect=InspectRuns(store, settings.mesh_lease_ttl_s),
         steer=SteerRun(runs, store, end, shared.hints),
-        sweep=SweepRuns(store, recovery, StreamCleanup(shared.wire), shared.relay, shared.hints),
+        sweep=SweepRuns(
+            store, recovery, StreamCleanup(shared.wire), shared.relay, shared.hints, settings.mesh_lease_ttl_s
+        ),
         letters=DeadLetters(store),
         now=shared.clock.now,
         leaving=leaving.is_set,

@@ -16,7 +16,8 @@ class Settings(MeshSettings):
     required: ClassVar[tuple[str, ...]] = ("database_url", "redis_url")
 
     use_stateless_pipeline: bool = True
-    """True: a run is queued and any worker claims it. False: the process that admits a run executes it (role `all`)."""
+    """True: a run is queued and any worker claims it. False: the process that admits a run executes it (role `all`);
+    what it has no slot for is queued."""
 
     mesh_run_slots: int = 128
     """Runs that one worker executes at once; more wait in the queue."""
@@ -43,8 +44,9 @@ class Settings(MeshSettings):
     mesh_max_output_tokens: int = 8192
     """Tokens of an answer that credits are held for; a longer one is charged all the same."""
 
-    mesh_lease_ttl_s: float = 5.0
-    """Seconds after its last heartbeat for which a run belongs to its worker; shorter is a faster take-over."""
+    mesh_lease_ttl_s: Annotated[float, Field(gt=0, le=300)] = 5.0
+    """Seconds after its last heartbeat for which a run belongs to its worker; shorter is a faster take-over. At most
+    300: a lease that ends in more than ten minutes is taken for one of a clock that was put back."""
 
     mesh_heartbeat_s: float = 1.0
     """Seconds between heartbeats."""

@@ -34,8 +34,9 @@ class OperationsStore(Protocol):
     async def resume(self, run_id: UUID) -> bool:
         """Takes a running run from its owner, with all its attempts before it; False: it does not run."""
 
-    async def sweep(self) -> Swept:
-        """Frees the runs of owners that are gone; how many, and what else does not get on."""
+    async def sweep(self, ttl_s: float) -> Swept:
+        """Frees the runs of owners that are gone, none within one ttl of storage's start; how many, and what else does
+        not get on."""
 
     async def letters(self, run_id: UUID | None, before: int | None, limit: int) -> list[DeadLetter]:
         """Dead letters that are not settled, newest first."""

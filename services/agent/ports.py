@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -157,6 +158,16 @@ class StartWindow(Protocol):
         """One more, or RateLimited. The same `start_id` counts once."""
 
 
+class Executor(Protocol):
+    """The worker in the process that admits, for the placement without a queue."""
+
+    def room(self) -> AbstractContextManager[str | None]:
+        """Keeps a place for a run that is being admitted: who is to own it; None: there is none, let it be queued."""
+
+    def adopt(self, run: Run, spec: RunSpec, seconds_left: float) -> None:
+        """Executes a run that was admitted with that owner, within `room`."""
+
+
 class RunStore(Protocol):
     """Runs as the API sees them. Every method is one statement; driver errors never leave it."""
 
@@ -232,14 +243,21 @@ class OwnershipStore(Protocol):
     async def release(self, fence: Fence) -> None:
         """Gives a run back at once, without burning an attempt."""
 
-    async def poisoned(self, limit: int) -> list[Run]:
-        """Runs whose owners keep dying."""
+    async def poisoned(self, limit: int, ttl_s: float) -> list[Run]:
+        """Runs whose owners keep dying: their lease is over, and not because storage was away within the last ttl."""
 
-    async def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+    async def last_seq(self, fence: Fence) -> int | None:
+        """The seq of a run's last row: what its journal held then is all while this stays. None: the epoch is another,
+        or it has ended."""
+
+    async def end_poisoned(
+        self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed, ttl_s: float
+    ) -> bool:
         """Ends one, raising its epoch, and writes its dead letter; False: somebody was faster."""
 
-    async def end(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        """Ends any run that has not ended, raising its epoch; False: the epoch is another, or it has."""
+    async def end(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        """Ends any run that has not ended, raising its epoch; False: the epoch is another, it has, or its owner wrote
+        a row after `last_seq`."""
 
 
 class JournalStore(Protocol):

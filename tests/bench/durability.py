@@ -39,6 +39,7 @@ from services.agent.storage.postgres.outbox import PostgresOutbox
 from services.agent.storage.postgres.ownership import PostgresOwnership
 from services.agent.storage.postgres.runs import PostgresRuns
 from services.agent.stream.publisher import RunPublisher
+from services.agent.use_cases.deliver_owed import DeliverOwed
 from services.agent.use_cases.end_run import EndRun
 from services.agent.use_cases.mark_delivered import DeliveredMarks
 from services.agent.use_cases.opening import Opening
@@ -265,13 +266,14 @@ def coordinator(storage: Storage, neighbours: Rows, tasks: Supervisor) -> Statel
     """A worker as in production, over this storage."""
     parts = parts_of(storage, neighbours, tasks)
     bucket = TokenBucket(10_000, _AT_ONCE, _CLOCK)
-    end = EndRun(parts.ownership, parts.journal, parts.tools, parts.hints, parts.announce, _CLOCK.now)
+    deliver = DeliverOwed(parts.threads, parts.billing, parts.outbox, parts.mark)
+    end = EndRun(parts.ownership, parts.journal, parts.tools, parts.hints, parts.announce, deliver, _CLOCK.now)
     return StatelessCoordinator(
         "bench",
         parts,
         HeartbeatSettings(1.0, 5.0, 30.0),
         storage.open_leases,
-        RunRecovery(parts.ownership, end, 1.0),
+        RunRecovery(parts.ownership, end, 1.0, 5.0),
         backpressure=BackpressureController(_AT_ONCE, bucket, lambda: Vitals(0, 0), CLAIMED_AT_ONCE),
         sweep_s=1.0,
         tasks=tasks,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 from uuid import UUID
 
@@ -61,6 +62,8 @@ class StatelessCoordinator:
         self._ownership = RunOwnership(owner, parts.ownership, beats, open_leases, self._lost, self._stop)
         self._runs = WorkerLifecycle()
         self._wake = asyncio.Event()
+        self._promised = 0
+        """Places of runs that are being claimed or admitted in this moment."""
 
     @property
     def in_flight(self) -> int:
@@ -100,8 +103,18 @@ class StatelessCoordinator:
         self._tasks.start("hints.work", lambda: self._hear_work(listening))
         self._tasks.start("hints.stop", lambda: self._hear_stops(listening))
 
+    @contextmanager
+    def room(self) -> Iterator[str | None]:
+        """Keeps a place for a run that is being admitted: who is to own it; None: there is none, let it be queued."""
+        if self._runs.leaving or self._allowance() <= 0:
+            yield None
+            return
+        with self._promise(1):
+            yield self.owner
+
     def adopt(self, run: Run, spec: RunSpec, seconds_left: float) -> None:
-        """Executes a run that this process admitted and claimed in one statement."""
+        """Executes a run that this process admitted and claimed in one statement, within `room`."""
+        self.backpressure.claimed(1)
         self._begin(Claim(run, spec, stop_reason=None, attempt=1, seconds_left=seconds_left))
 
     async def drain(self, grace_s: float) -> None:
@@ -112,13 +125,25 @@ class StatelessCoordinator:
         while not self._runs.leaving:
             self._wake.clear()
             async with self._runs.claiming:
-                wanted = self.backpressure.allowance(len(self._runs))
-                claims = await self._ownership.claim(wanted) if wanted > 0 else []
+                wanted = self._allowance()
+                with self._promise(wanted):
+                    claims = await self._ownership.claim(wanted) if wanted > 0 else []
                 self.backpressure.claimed(len(claims))
                 for claim in claims:
                     self._begin(claim)
             if len(claims) < wanted or wanted <= 0:
                 await self._nap()
+
+    def _allowance(self) -> int:
+        return self.backpressure.allowance(len(self._runs) + self._promised)
+
+    @contextmanager
+    def _promise(self, places: int) -> Iterator[None]:
+        self._promised += places
+        try:
+            yield
+        finally:
+            self._promised -= places
 
     async def _nap(self) -> None:
         pause = self._sweep_s * random.uniform(0.75, 1.0)  # noqa: S311 -- jitter, not a secret
@@ -129,15 +154,23 @@ class StatelessCoordinator:
             return
 
     def _begin(self, claim: Claim) -> None:
+        """Executes it. A run that was taken again here (an operator resumed it, or its lease ran out while this process
+        slept) is executed under its highest epoch alone: whatever an earlier one still does is void."""
+        held = self._runs.find(claim.run_id)
+        if held and held[0].claim.epoch >= claim.epoch:
+            return
+        if held:
+            log.warning("run.taken_again", run_id=str(claim.run_id), epoch=claim.epoch)
+            held[1].cancel()
         execution = Execution(claim, self._parts, self._ownership)
         self._ownership.add(claim)
         task = self._tasks.start_once(f"run {claim.run_id}", execution.run)
         self._runs.add(execution, task)
-        task.add_done_callback(lambda _: self._ended(claim))
+        task.add_done_callback(lambda _: self._ended(execution))
 
-    def _ended(self, claim: Claim) -> None:
-        self._ownership.remove(claim)
-        self._runs.remove(claim.run_id)
+    def _ended(self, execution: Execution) -> None:
+        self._ownership.remove(execution.claim)
+        self._runs.remove(execution)
         self._wake.set()
 
     def _lost(self, run_id: UUID, epoch: int) -> None:

@@ -15,6 +15,7 @@ import structlog
 
 from services.agent.domain.journal import OwedRow, joinable
 from services.agent.domain.run import StopReason
+from services.agent.engine.pauses import Pauses
 from services.agent.errors import refusals_of
 from services.agent.ports import Billing, OutboxStore, Owed, Threads
 from services.kit.context import acting_for
@@ -81,7 +82,7 @@ class Lane:
 
     async def _send(self, batch: Sequence[OwedRow]) -> bool:
         """Delivers until that is settled; False: they were refused together, and one of them may be to blame."""
-        pause = 0.1
+        pauses = Pauses(0.2, 5.0)
         while True:
             try:
                 await self._deliver(b"".join(row.payload for row in batch))
@@ -92,8 +93,7 @@ class Lane:
                         return False
                     if await self._refuse(batch[0], error):
                         return True
-                pause = min(pause * 2, 5.0)
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pauses.next())
             else:
                 self._mark((self._run_id, row.seq) for row in batch)
                 return True

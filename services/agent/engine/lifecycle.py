@@ -42,19 +42,23 @@ class WorkerLifecycle:
         return iter([execution for execution, _ in self._executions.values()])
 
     def find(self, run_id: UUID) -> tuple[Execution, asyncio.Task[None]] | None:
-        """A run and the task that executes it."""
+        """A run and the task that executes it under its highest epoch."""
         return self._executions.get(run_id)
 
     def add(self, execution: Execution, task: asyncio.Task[None]) -> None:
-        """A run begins; one that was claimed while the worker was told to leave goes back at once."""
+        """A run begins, in the place of an earlier execution of it; one that was claimed while the worker was told to
+        leave goes back at once."""
         if self.leaving:
             execution.interrupt.trigger("drain")
         self._executions[execution.claim.run_id] = (execution, task)
         self._empty.clear()
 
-    def remove(self, run_id: UUID) -> None:
-        """It ended here."""
-        self._executions.pop(run_id, None)
+    def remove(self, execution: Execution) -> None:
+        """It ended here; nothing where another one took its place."""
+        run_id = execution.claim.run_id
+        held = self._executions.get(run_id)
+        if held and held[0] is execution:
+            del self._executions[run_id]
         if not self._executions:
             self._empty.set()
 

@@ -18,6 +18,7 @@ from services.agent.domain.rows import Charge, MessageRow
 from services.agent.domain.run import Ending, Run
 from services.agent.engine.courier import Courier
 from services.agent.engine.patience import until_stored
+from services.agent.engine.pauses import Pauses
 from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import Fence, JournalStore, Owed, Publisher, Wal, Writes
 from services.kit.postgres import StorageConflict, StorageUnavailable, UniqueViolation
@@ -165,7 +166,7 @@ class RunLog:
     async def _repeat(self, write: Callable[[Writes], Awaitable[int]], writes: Writes, copy: Copy | None) -> int | None:
         """The write's base; None when an attempt that broke off had happened after all."""
         broken = copied = False
-        pause = 0.05
+        pauses = Pauses(0.05, 1.0)
         while True:
             try:
                 try:
@@ -179,10 +180,9 @@ class RunLog:
                     self._kept = True
                     copied = await self._wal.keep(self._run.run_id, copy[0], copy[1]())
                 broken = self._away = True
-                cause = type(away.__cause__).__name__
+                cause, pause = type(away.__cause__).__name__, pauses.next()
                 logger.warning("run.storage_away", run_id=str(self._run.run_id), cause=cause, retry_in_s=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 1.0)
 
     async def _owe_again(self) -> None:
         """Takes what is owed from the outbox itself: its numbers were lost with the answer."""

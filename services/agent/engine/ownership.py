@@ -48,8 +48,8 @@ class RunOwnership:
         self._heartbeat.add(claim.run_id, claim.epoch)
 
     def remove(self, claim: Claim) -> None:
-        """Ends it."""
-        self._heartbeat.remove(claim.run_id)
+        """Ends it; the same run under another epoch stays."""
+        self._heartbeat.remove(claim.run_id, claim.epoch)
 
     async def fresh(self) -> None:
         """Waits until the last good beat is young enough to begin something new."""

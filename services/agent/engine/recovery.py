@@ -18,12 +18,13 @@ AT_ONCE: Final = 16
 
 
 class RunRecovery:
-    """Ends poisoned runs. `sweep_s`: about how often it looks."""
+    """Ends poisoned runs. `sweep_s`: about how often it looks; `ttl_s`: of leases."""
 
-    def __init__(self, ownership: OwnershipStore, end: EndRun, sweep_s: float) -> None:
+    def __init__(self, ownership: OwnershipStore, end: EndRun, sweep_s: float, ttl_s: float) -> None:
         self._ownership = ownership
         self._end = end
         self._sweep_s = sweep_s
+        self._ttl_s = ttl_s
 
     async def run(self, may_steal: Callable[[], bool]) -> None:
         """Sweeps until cancelled, while a lease that is over says something."""
@@ -34,4 +35,5 @@ class RunRecovery:
 
     async def sweep(self) -> int:
         """Ends the poisoned runs there are; how many."""
-        return sum([await self._end.poisoned(run) for run in await self._ownership.poisoned(AT_ONCE)])
+        found = await self._ownership.poisoned(AT_ONCE, self._ttl_s)
+        return sum([await self._end.poisoned(run, self._ttl_s) for run in found])

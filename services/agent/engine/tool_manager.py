@@ -26,6 +26,7 @@ from services.agent.domain.journal import CallRecord, StepRecord
 from services.agent.domain.rows import MessageRow, parse, status_row, tool_row
 from services.agent.engine.conversation import call_key
 from services.agent.engine.interrupt import Interrupted
+from services.agent.engine.pauses import Pauses
 from services.agent.engine.response_processor import Answer, Call, clean
 from services.agent.engine.state import RunState
 from services.agent.errors import Fenced, StopRequested
@@ -201,15 +202,15 @@ class ToolManager:
 
     async def _outcome(self, record: CallRecord) -> ToolOutcome:
         """Attaches to the execution until it is over; again when tools goes away meanwhile."""
-        pause = 0.1
+        pauses = Pauses(0.1, 2.0)
         shown = Shown()
         while True:
             try:
                 return await self._attach(record, shown)
             except Unavailable as away:
+                pause = pauses.next()
                 logger.warning("tool.attach_again", key=self._key(record), reason=away.reason, retry_in_s=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
             except MeshError as refused:
                 if refused.reason == "STALE_EPOCH":
                     raise Fenced from refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
@@ -27,8 +27,10 @@ from services.agent.llm.errors import ModelUnavailableError
 from services.agent.llm.registry import ModelRegistry
 from services.agent.ports import (
     Admission,
+    Admitted,
     Billing,
     ChosenAgent,
+    Executor,
     Hints,
     NewRun,
     RunStore,
@@ -86,12 +88,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class StartSettings:
-    """`owner`: the process executes what it admits; None: any worker."""
+    """What runs are admitted with."""
 
     max_steps: int
     timeout_s: float
     on_conflict: OnConflict = "enqueue"
-    owner: str | None = None
     lease_s: float = 0.0
 
 
@@ -132,8 +133,9 @@ class StartRun:
         settings: StartSettings,
         new_id: Callable[[], UUID],
         now: Callable[[], datetime],
-        adopt: Callable[[Run, RunSpec], None] | None = None,
+        executor: Executor | None = None,
     ) -> None:
+        """`executor`: executes what is admitted here, where it has room; None: any worker does."""
         self._store = store
         self._threads = threads
         self._billing = billing
@@ -147,7 +149,7 @@ class StartRun:
         self._settings = settings
         self._new_id = new_id
         self._now = now
-        self._adopt = adopt
+        self._executor = executor
 
     async def __call__(self, start: Start) -> Run:
         with ExitStack() as room:
@@ -278,23 +280,27 @@ class StartRun:
             ack=b"",
             message=b"",
             on_conflict=self._on_conflict(start),
-            claimed_by=None if admission.busy_with else settings.owner,
             lease_s=settings.lease_s,
         )
-        admitted = await self._store.admit(self._opening.complete(new))
+        admitted = await self._commit(new, None if admission.busy_with else self._executor)
         if admitted is None:
             return None
         if admitted.interrupted:
             await self._hints.stop(admitted.interrupted, "interrupted")
-        await self._admitted(admitted.run, spec)
+        if admitted.run.status == "queued":
+            await self._hints.work()
+        await self._opening.relay(admitted.run, spec)
         return admitted.run
 
-    async def _admitted(self, run: Run, spec: RunSpec) -> None:
-        if run.status == "running" and self._adopt is not None:
-            self._adopt(run, spec)
-        else:
-            await self._hints.work()
-        await self._opening.relay(run, spec)
+    async def _commit(self, new: NewRun, executor: Executor | None) -> Admitted | None:
+        """Writes it down; it begins here in the same statement where `executor` has room, else it is queued."""
+        if executor is None:
+            return await self._store.admit(self._opening.complete(new))
+        with executor.room() as owner:
+            admitted = await self._store.admit(self._opening.complete(replace(new, claimed_by=owner)))
+            if admitted and owner:
+                executor.adopt(admitted.run, new.spec, new.seconds)
+            return admitted
 
     def _resolve(self, name: str | None) -> str:
         try:

@@ -35,18 +35,20 @@ class SweepRuns:
         cleanup: StreamCleanup,
         relay: RelayOutbox,
         hints: Hints,
+        ttl_s: float,
     ) -> None:
         self._store = store
         self._recovery = recovery
         self._cleanup = cleanup
         self._relay = relay
         self._hints = hints
+        self._ttl_s = ttl_s
 
     async def sweep(self, subject: UUID) -> Sweep:
         """Hands orphans to workers and ends the poisoned ones."""
         await self._store.act(subject, "sweep", "", "")
         ended = await self._recovery.sweep()
-        found = await self._store.sweep()
+        found = await self._store.sweep(self._ttl_s)
         await self._hints.work()
         try:
             return Sweep(found, ended, await self._cleanup(), ())

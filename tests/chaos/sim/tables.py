@@ -21,6 +21,8 @@ from services.kit.postgres import UniqueViolation
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 RELAY_AFTER_S = 3.0
+FAR_AHEAD_S = 600.0
+"""No lease and no due time is later: what is was timed by a clock that was put back since."""
 
 
 @dataclass
@@ -120,7 +122,7 @@ class Tables:
         return claims
 
     def _is_orphan(self, row: Row, steal: bool) -> bool:
-        free = row.owner is None or (steal and row.lease_until < self.now())
+        free = row.owner is None or (steal and self._is_over(row))
         return row.run.status == "running" and row.attempt < ATTEMPT_LIMIT and free
 
     def _is_head(self, row: Row) -> bool:
@@ -136,15 +138,27 @@ class Tables:
             row.owner, row.lease_until, row.attempt = None, self.now(), max(row.attempt - 1, 0)
             self._note("release", row, fence.epoch)
 
-    def poisoned(self, limit: int) -> list[Run]:
+    def poisoned(self, limit: int, ttl_s: float) -> list[Run]:
         return [row.run for row in self.runs.values() if self._is_poisoned(row)][:limit]
 
     def _is_poisoned(self, row: Row) -> bool:
-        return row.run.status == "running" and row.attempt >= ATTEMPT_LIMIT and row.lease_until < self.now()
+        return row.run.status == "running" and row.attempt >= ATTEMPT_LIMIT and self._is_over(row)
 
-    def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        row = self._fenced(fence)
-        if row is None or not self._is_poisoned(row):
+    def _is_over(self, row: Row) -> bool:
+        return not self.now() <= row.lease_until <= self.now() + FAR_AHEAD_S
+
+    def last_seq(self, fence: Fence) -> int | None:
+        row = self.runs[fence.run_id]
+        return row.last_seq if row.run.epoch == fence.epoch and row.run.status in ACTIVE else None
+
+    def end_poisoned(
+        self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed, ttl_s: float
+    ) -> bool:
+        return self._is_poisoned(self.runs[fence.run_id]) and self.end(fence, last_seq, ending, ended, owed)
+
+    def end(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        row = self.runs[fence.run_id]
+        if self.last_seq(fence) != last_seq:
             return False
         row.run = replace(row.run, status=ending.status, epoch=row.run.epoch + 1)
         row.owner = None
@@ -260,7 +274,9 @@ class Tables:
     # -- OutboxStore
 
     def due(self, limit: int) -> list[Due]:
-        late = [row for row in self.outbox if not row.delivered and row.due_at < self.now()]
+        late = [
+            row for row in self.outbox if not row.delivered and not self.now() <= row.due_at <= self.now() + FAR_AHEAD_S
+        ]
         runs = {row.run_id for row in late[:limit]}
         taken = [row for row in self.outbox if row.run_id in runs and not row.delivered]
         for row in taken:

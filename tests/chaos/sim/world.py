@@ -32,6 +32,7 @@ from services.agent.ports import ChosenAgent, NewRun, Publisher
 from services.agent.stream.publisher import RunPublisher
 from services.agent.stream.reader import Reader
 from services.agent.stream.viewer import Pace
+from services.agent.use_cases.deliver_owed import DeliverOwed
 from services.agent.use_cases.end_run import EndRun
 from services.agent.use_cases.mark_delivered import DeliveredMarks
 from services.agent.use_cases.opening import Opening
@@ -253,13 +254,14 @@ class World:
             max_output_tokens=100,
         )
         pressure = BackpressureController(8, TokenBucket(1000, 8, self.clock), lambda: Vitals(0, 0), 8)
-        end = EndRun(store, store, parts.tools, self, self._announce, self.clock.now)
+        deliver = DeliverOwed(threads, parts.billing, store, marks)
+        end = EndRun(store, store, parts.tools, self, self._announce, deliver, self.clock.now)
         return StatelessCoordinator(
             machine.name,
             parts,
             BEATS,
             lambda: Beats(store),
-            RunRecovery(store, end, SWEEP_S),
+            RunRecovery(store, end, SWEEP_S, BEATS.ttl_s),
             backpressure=pressure,
             sweep_s=SWEEP_S,
             tasks=tasks,

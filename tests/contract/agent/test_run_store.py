@@ -31,6 +31,7 @@ from tests.support.harness import make_settings
 from tests.unit.agent.records import ACCOUNT_ID, call, claim, started
 
 TTL = 1.0
+LONGEST_TTL = next(bound.le for bound in Settings.model_fields["mesh_lease_ttl_s"].metadata if hasattr(bound, "le"))
 ENDED, RELEASE = Stamped(1, b"ended"), Owed("charges", b"release")
 
 
@@ -53,6 +54,9 @@ class Memory:
     async def pass_delivery(self) -> None:
         self._now += 4.0
 
+    async def put_clock_back(self) -> None:
+        self._now -= 3600
+
 
 class Postgres:
     """The statements, as one store."""
@@ -70,6 +74,10 @@ class Postgres:
 
     async def pass_delivery(self) -> None:
         await self._database.execute("UPDATE outbox SET next_attempt_at = next_attempt_at - interval '4 s'")
+
+    async def put_clock_back(self) -> None:
+        await self._database.execute("UPDATE runs SET lease_until = lease_until + interval '1 hour'")
+        await self._database.execute("UPDATE outbox SET next_attempt_at = next_attempt_at + interval '1 hour'")
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -175,6 +183,26 @@ async def test_after_a_stop_nothing_begins_and_what_began_may_finish(store: Any)
         await store.finish_run(fence(mine), STOPPED, writes(4))
 
 
+async def test_a_lease_that_a_clock_gave_before_it_was_put_back_holds_nothing(store: Any) -> None:
+    mine = await claimed(store)
+    await store.put_clock_back()
+    (theirs,) = await store.claim("w2", TTL, 1, True)
+    assert (theirs.run_id, theirs.epoch) == (mine.run_id, 2)
+
+
+async def test_the_longest_lease_that_may_be_set_holds_its_run(store: Any) -> None:
+    await admit(store)
+    assert await store.claim("w1", LONGEST_TTL, 1, False)
+    assert await store.claim("w2", TTL, 1, True) == []
+
+
+async def test_what_was_put_off_before_a_clock_was_put_back_is_due(store: Any) -> None:
+    mine = await claimed(store)
+    await store.put_clock_back()
+    assert [(row.run_id, row.row.seq) for row in await store.due(9)] == [(mine.run_id, 2)]
+    assert await store.due(9) == []
+
+
 async def test_a_queued_run_is_ended_by_its_stop(store: Any) -> None:
     run_id = await admit(store)
     stopped: Run = await store.request_stop(run_id, "user", ENDED, RELEASE)
@@ -200,13 +228,28 @@ async def test_a_result_makes_the_attempts_good_and_five_in_vain_are_poison(stor
         await store.pass_leases()
         (mine,) = await store.claim("w2", TTL, 1, True)
         assert mine.attempt == attempt
-    assert await store.poisoned(9) == []
+    assert await store.poisoned(9, TTL) == []
     await store.pass_leases()
     assert await store.claim("w2", TTL, 1, True) == []
-    assert [run.run_id for run in await store.poisoned(9)] == [mine.run_id]
-    assert await store.end_poisoned(fence(mine), POISON, ENDED, RELEASE)
-    assert not await store.end_poisoned(fence(mine), POISON, ENDED, RELEASE)
+    assert [run.run_id for run in await store.poisoned(9, TTL)] == [mine.run_id]
+    last = await store.last_seq(fence(mine))
+    assert not await store.end_poisoned(fence(mine), last - 1, POISON, ENDED, RELEASE, TTL)
+    assert await store.end_poisoned(fence(mine), last, POISON, ENDED, RELEASE, TTL)
+    assert not await store.end_poisoned(fence(mine), last, POISON, ENDED, RELEASE, TTL)
     assert (await store.get(mine.run_id)).status == "failed"
+
+
+async def test_who_ends_a_run_from_outside_has_read_all_that_its_owner_wrote(store: Any) -> None:
+    mine = await claimed(store)
+    before = await store.last_seq(fence(mine))
+    await store.begin_step(fence(mine), started(1), b"", writes(1))
+    assert not await store.end(fence(mine), before, STOPPED, ENDED, RELEASE)
+    assert (await store.get(mine.run_id)).status == "running"
+    assert await store.end(fence(mine), await store.last_seq(fence(mine)), STOPPED, ENDED, RELEASE)
+    assert await store.last_seq(fence(mine)) is None
+    with pytest.raises(Fenced):
+        await store.finish_step(fence(mine), started(1), [], [], writes(2))
+    assert [(event.epoch, event.n) for event in await store.read(mine.run_id, (0, 1), 9)] == [(1, 1), (2, 1)]
 
 
 async def test_a_journal_is_read_as_it_was_written(store: Any) -> None:

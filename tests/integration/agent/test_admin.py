@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from mesh.agent.v1 import admin_pb2 as pb
 from mesh.agent.v1.admin_pb2_grpc import AgentAdminRestStub, AgentAdminStub
+from mesh.agent.v1.runs_pb2 import StopRunRequest
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from services.kit.errors import InvalidArgument, MeshError
@@ -69,6 +70,33 @@ async def test_a_resumed_run_is_the_same_run_under_another_epoch(make_agent: Any
     assert await column(agent, "SELECT count(*) FROM runs") == [1]
     late = await operator.rpc.ResumeRun(pb.ResumeRunRequest(run_id=run.agent_run_id))
     assert (late.success, late.error) == (False, "It has ended")
+
+
+STREAMING = "[[delay 10ms]] [[tokens 60]] [[call echo {}]] [[tokens 350]]"
+"""Three leases long; its first owner meets the fence at the call."""
+
+
+async def test_the_only_worker_goes_on_with_a_run_that_is_resumed_under_its_hands(make_agent: Any) -> None:
+    agent = await make_agent()
+    stub = agent.stub(AgentRunsStub, "user")
+    run = await start(stub, STREAMING)
+    await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "text_chunk")
+    await Operator(agent).rpc.ResumeRun(pb.ResumeRunRequest(run_id=run.agent_run_id))
+    events = await watch(stub, run.agent_run_id)
+    assert (events[-1].run_ended.status, events[-1].epoch) == ("completed", 2)
+    assert await column(agent, "SELECT attempt FROM runs") == [0]
+
+
+async def test_a_run_that_its_worker_resumed_hears_a_stop(make_agent: Any) -> None:
+    agent = await make_agent()
+    stub = agent.stub(AgentRunsStub, "user")
+    run = await start(stub, STREAMING)
+    await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "text_chunk")
+    await Operator(agent).rpc.ResumeRun(pb.ResumeRunRequest(run_id=run.agent_run_id))
+    await watch_until(stub, run.agent_run_id, lambda e: e.epoch == 2 and e.WhichOneof("event") == "tool_output")
+    await stub.StopRun(StopRunRequest(agent_run_id=run.agent_run_id))
+    events = await watch(stub, run.agent_run_id)
+    assert (events[-1].run_ended.status, events[-1].epoch) == ("stopped", 2)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +210,7 @@ async def test_a_flush_delivers_what_is_owed_at_once(make_agent: Any, neighbours
     fakes.threads.rows.clear()
     await column(
         agent,
-        "UPDATE outbox SET delivered_at = NULL, next_attempt_at = now() + interval '1 hour' RETURNING 1",
+        "UPDATE outbox SET delivered_at = NULL, next_attempt_at = now() + interval '9 minutes' RETURNING 1",
     )
     flushed = await Operator(agent).rpc.FlushOutbox(pb.FlushOutboxRequest())
     assert (flushed.runs, flushed.total, dict(flushed.details)) == (1, 1, {run.agent_run_id: 1})

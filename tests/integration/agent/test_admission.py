@@ -11,11 +11,11 @@ from mesh.agent.v1 import runs_pb2
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from services.agent.domain.run import QUEUE_LIMIT
-from services.agent.errors import IdempotencyConflict, ThreadQueueFull
+from services.agent.errors import IdempotencyConflict, QueueFull, ThreadQueueFull
 from services.kit.errors import AlreadyExists, InvalidArgument, NotFound, PaymentRequired, RateLimited
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column
-from tests.integration.agent.watching import refusal, start, watch
+from tests.integration.agent.watching import eventually, refusal, start, watch
 
 Fakes = tuple[Neighbours, dict[str, str]]
 
@@ -33,6 +33,33 @@ async def test_without_a_queue_the_process_that_admits_a_run_executes_it(make_ag
         events = await watch(stub, made.agent_run_id)
         assert events[-1].run_ended.status == "completed"
         assert {event.epoch for event in events} == {0, 1}
+
+
+async def test_without_a_queue_what_its_process_has_no_slot_for_waits_in_one_and_runs_afterwards(
+    make_agent: Any, neighbours: Fakes
+) -> None:
+    agent = await make_agent(use_stateless_pipeline=False, mesh_run_slots=1, mesh_queue_limit=3)
+    stub = agent.stub(AgentRunsStub, "user")
+    runs = await asyncio.gather(*(start(stub, "[[call slow {}]]") for _ in range(3)))
+    await eventually(lambda: len(neighbours[0].tools.started) == 1)
+    assert sorted(await column(agent, "SELECT status FROM runs")) == ["queued", "queued", "running"]
+    await eventually_refused(stub)
+    neighbours[0].tools.gate.set()
+    for run in runs:
+        assert (await watch(stub, run.agent_run_id))[-1].run_ended.status == "completed"
+
+
+async def eventually_refused(stub: Any) -> None:
+    """Starts, and takes back, until the queue is full: its gauge looks now and then."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                run = await start(stub, "[[say no]]")
+            except RateLimited as refused:
+                full = refused
+                break
+            await stub.StopRun(runs_pb2.StopRunRequest(agent_run_id=run.agent_run_id))
+    assert full.reason == QueueFull.reason
 
 
 async def test_without_a_queue_a_second_run_of_a_busy_thread_still_waits(make_agent: Any, neighbours: Fakes) -> None:

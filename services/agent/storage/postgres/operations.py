@@ -21,6 +21,7 @@ from services.agent.domain.operations import (
     WorkState,
 )
 from services.agent.domain.run import ATTEMPT_LIMIT
+from services.agent.storage.postgres.ownership import LEASE_OVER, settled
 from services.kit.postgres import Database, Record
 
 # $2: the ttl of leases, in seconds.
@@ -44,7 +45,7 @@ SELECT * FROM (
            CASE WHEN {_CLAIMABLE} THEN 'not_claimed'
                 WHEN status = 'queued' THEN NULL
                 WHEN deadline < now() THEN 'past_deadline'
-                WHEN owner IS NULL OR lease_until < now() THEN 'lease_over'
+                WHEN owner IS NULL OR {LEASE_OVER} THEN 'lease_over'
                 WHEN stop_requested_at < now() - interval '1 minute' THEN 'stop_unheard' END AS reason
     FROM runs
     WHERE status IN ('queued', 'running', 'waiting') AND created_at <= now() - $1 * interval '1 minute'
@@ -60,13 +61,14 @@ RESUME = """
 UPDATE runs SET owner = NULL, lease_until = now(), attempt = 0 WHERE run_id = $1 AND status = 'running' RETURNING run_id
 """
 
+_ORPHAN = f"(owner IS NULL OR ({LEASE_OVER} AND {settled('$1')}))"
 SWEEP = f"""
 WITH handed AS (
     UPDATE runs SET owner = NULL, lease_until = now()
-    WHERE status = 'running' AND attempt < {ATTEMPT_LIMIT} AND (owner IS NULL OR lease_until < now())
+    WHERE status = 'running' AND attempt < {ATTEMPT_LIMIT} AND {_ORPHAN}
     RETURNING run_id
 )
-SELECT (SELECT count(*) FROM runs WHERE status = 'running' AND (owner IS NULL OR lease_until < now())) AS orphaned,
+SELECT (SELECT count(*) FROM runs WHERE status = 'running' AND {_ORPHAN}) AS orphaned,
        (SELECT count(*) FROM handed) AS recovered,
        (SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'waiting') AND deadline < now()) AS stuck
 """
@@ -95,8 +97,8 @@ FIGURES = f"""
 SELECT
     (SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'waiting'))::int AS active,
     (SELECT count(*) FROM runs WHERE status = 'queued')::int AS queued,
-    (SELECT count(*) FROM runs WHERE status = 'running' AND owner IS NOT NULL AND lease_until >= now())::int AS owned,
-    (SELECT count(*) FROM runs WHERE status = 'running' AND (owner IS NULL OR lease_until < now()))::int AS orphaned,
+    (SELECT count(*) FROM runs WHERE status = 'running' AND owner IS NOT NULL AND NOT {LEASE_OVER})::int AS owned,
+    (SELECT count(*) FROM runs WHERE status = 'running' AND (owner IS NULL OR {LEASE_OVER}))::int AS orphaned,
     greatest(
         (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM runs WHERE {_CLAIMABLE}),
         (SELECT coalesce(extract(epoch FROM now() - min(lease_until)), 0) FROM runs WHERE status = 'running')
@@ -154,8 +156,8 @@ class PostgresOperations:
     async def resume(self, run_id: UUID) -> bool:
         return await self._database.fetchval(RESUME, run_id) is not None
 
-    async def sweep(self) -> Swept:
-        row = await self._database.fetchrow(SWEEP)
+    async def sweep(self, ttl_s: float) -> Swept:
+        row = await self._database.fetchrow(SWEEP, ttl_s)
         assert row is not None
         return Swept(**dict(row))
 

@@ -11,10 +11,13 @@ from services.agent.ports import Due
 from services.kit.postgres import Database
 
 # Whole runs, so that a run's rows go out in order: the oldest overdue row names the run, and all it owes comes along.
+# None is ever put off by more than 30 s: what is due in ten minutes was timed by a clock that was put back since.
 DUE = """
 WITH late AS (
     SELECT DISTINCT run_id FROM (
-        SELECT run_id FROM outbox WHERE delivered_at IS NULL AND next_attempt_at < now()
+        SELECT run_id FROM outbox
+        WHERE delivered_at IS NULL
+          AND (next_attempt_at < now() OR next_attempt_at > now() + interval '10 minutes')
         ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
     ) AS overdue
 ), taken AS (

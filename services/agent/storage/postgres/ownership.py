@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from services.agent.domain.run import ATTEMPT_LIMIT, Claim, Ending, Run
 from services.agent.ports import Fence, Owed, Stamped
 from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_claim, decode_run
 from services.kit.postgres import Database, UniqueViolation
 
-# A lease that ran out while Postgres itself was away says nothing about its owner: for one ttl after the server's start
-# nobody steals. A run without an owner was given back and is free at once.
+LEASE_OVER: Final = "(lease_until < now() OR lease_until > now() + interval '10 minutes')"
+"""No lease is ever that long: one that ends later was given by a clock that was put back since, and nobody beats it."""
+
+
+def settled(ttl: str, started: str = "pg_postmaster_start_time()") -> str:
+    """Whether a lease that is over says something of its owner: one that ran out while Postgres itself was away does
+    not, so that nobody steals for one ttl after the server's start. A start in the future is that of a clock that was
+    put back.
+
+    `ttl` is a parameter, in seconds.
+    """
+    return f"(now() NOT BETWEEN {started} AND {started} + {ttl} * interval '1 second')"
+
+
+# A run without an owner was given back and is free at once.
 CLAIM = f"""
 WITH orphan AS (
     SELECT run_id FROM runs
     WHERE status = 'running' AND attempt < {ATTEMPT_LIMIT}
-      AND (owner IS NULL
-           OR ($4 AND lease_until < now() AND now() > pg_postmaster_start_time() + $2 * interval '1 second'))
+      AND (owner IS NULL OR ($4 AND {LEASE_OVER} AND {settled("$2")}))
     LIMIT $3 FOR UPDATE SKIP LOCKED
 ), head AS (
     SELECT run_id FROM runs AS queued
@@ -42,15 +56,20 @@ WHERE run_id = $1 AND epoch = $2 AND status = 'running'
 
 POISONED = f"""
 SELECT {RUN_COLUMNS} FROM runs
-WHERE status = 'running' AND attempt >= {ATTEMPT_LIMIT} AND lease_until < now() LIMIT $1
+WHERE status = 'running' AND attempt >= {ATTEMPT_LIMIT} AND {LEASE_OVER} AND {settled("$2")} LIMIT $1
 """
 
+LAST_SEQ = """
+SELECT last_seq FROM runs WHERE run_id = $1 AND epoch = $2 AND status IN ('queued', 'running', 'waiting')
+"""
+
+# Whoever ends a run from outside has read its journal: what its owner wrote since then ($11) refuses the end.
 END = """
 WITH run AS (
     UPDATE runs SET status = $3, epoch = epoch + 1, last_seq = last_seq + 2, completed_at = now(), owner = NULL,
                     lease_until = NULL, error = $4, error_code = $5, end_reason = $6,
                     steps = (SELECT count(*) FROM steps WHERE steps.run_id = $1)
-    WHERE run_id = $1 AND epoch = $2 AND status IN ('queued', 'running', 'waiting') AND {guard}
+    WHERE run_id = $1 AND epoch = $2 AND last_seq = $11 AND status IN ('queued', 'running', 'waiting') AND {guard}
     RETURNING run_id, account_id, epoch, last_seq, spec, attempt, created_at
 ), terminal AS (
     INSERT INTO events (run_id, seq, epoch, n, payload) SELECT run_id, last_seq - 1, epoch, $7, $8 FROM run
@@ -66,7 +85,9 @@ LETTER = """, letter AS (
 )
 SELECT count(*)"""
 END_ANY = END.replace("{guard}", "true")
-END_POISONED = END.replace("{guard}", "status = 'running' AND lease_until < now()").replace("\nSELECT count(*)", LETTER)
+END_POISONED = END.replace("{guard}", f"status = 'running' AND {LEASE_OVER} AND {settled('$12')}").replace(
+    "\nSELECT count(*)", LETTER
+)
 
 
 class PostgresOwnership:
@@ -85,16 +106,24 @@ class PostgresOwnership:
     async def release(self, fence: Fence) -> None:
         await self._database.execute(RELEASE, fence.run_id, fence.epoch)
 
-    async def poisoned(self, limit: int) -> list[Run]:
-        return [decode_run(row) for row in await self._database.fetch(POISONED, limit)]
+    async def poisoned(self, limit: int, ttl_s: float) -> list[Run]:
+        return [decode_run(row) for row in await self._database.fetch(POISONED, limit, ttl_s)]
 
-    async def end_poisoned(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        return await self._end(END_POISONED, fence, ending, ended, owed)
+    async def last_seq(self, fence: Fence) -> int | None:
+        seq: int | None = await self._database.fetchval(LAST_SEQ, fence.run_id, fence.epoch)
+        return seq
 
-    async def end(self, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
-        return await self._end(END_ANY, fence, ending, ended, owed)
+    async def end_poisoned(
+        self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed, ttl_s: float
+    ) -> bool:
+        return await self._end(END_POISONED, fence, last_seq, ending, ended, owed, ttl_s)
 
-    async def _end(self, statement: str, fence: Fence, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+    async def end(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
+        return await self._end(END_ANY, fence, last_seq, ending, ended, owed)
+
+    async def _end(
+        self, statement: str, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed, *guard: float
+    ) -> bool:
         count = await self._database.fetchval(
             statement,
             fence.run_id,
@@ -107,5 +136,7 @@ class PostgresOwnership:
             ended.payload,
             owed.kind,
             owed.payload,
+            last_seq,
+            *guard,
         )
         return bool(count)

@@ -20,6 +20,7 @@ from services.agent.ports import (
     RunStats,
     Stamped,
 )
+from services.agent.storage.postgres.ownership import LEASE_OVER
 from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_run, encode_spec
 from services.kit.postgres import Database, Record, UniqueViolation
 
@@ -97,14 +98,14 @@ WITH ended AS (
 SELECT {RUN_COLUMNS} FROM ended UNION ALL SELECT {RUN_COLUMNS} FROM asked
 """
 
-STATS = """
+STATS = f"""
 SELECT
     (SELECT count(*) FROM runs WHERE status = 'queued') AS queued,
     (SELECT count(*) FROM runs WHERE status = 'running') AS running,
     (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM runs WHERE status = 'queued')
         AS oldest_queued_s,
     (SELECT count(*) FROM outbox WHERE delivered_at IS NULL) AS outbox_pending,
-    (SELECT count(*) FROM runs WHERE status = 'running' AND lease_until < now()) AS orphaned
+    (SELECT count(*) FROM runs WHERE status = 'running' AND {LEASE_OVER}) AS orphaned
 """
 
 QUEUE = """

@@ -186,14 +186,15 @@ class AgentAdminServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CompleteRun(self, request, context):
-        """Ends a run as completed, whoever owns it. Admin. Idempotent. Fails with RUN_NOT_FOUND.
+        """Ends a run as completed, whoever owns it, once its thread has its messages or two seconds have passed. Admin.
+        Idempotent. Fails with RUN_NOT_FOUND; with ABORTED where its owner never stops to write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FailRun(self, request, context):
-        """Ends a run as failed, whoever owns it. Admin. Idempotent. Fails with RUN_NOT_FOUND.
+        """Ends a run as failed, as CompleteRun does. Admin. Idempotent. Fails with RUN_NOT_FOUND, ABORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,9 +51,11 @@ class AgentAdminStub:
     Fails with RUN_NOT_FOUND.
     """
     CompleteRun: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CompleteRunRequest, _admin_pb2.CompleteRunResponse]
-    """Ends a run as completed, whoever owns it. Admin. Idempotent. Fails with RUN_NOT_FOUND."""
+    """Ends a run as completed, whoever owns it, once its thread has its messages or two seconds have passed. Admin.
+    Idempotent. Fails with RUN_NOT_FOUND; with ABORTED where its owner never stops to write.
+    """
     FailRun: _grpc.UnaryUnaryMultiCallable[_admin_pb2.FailRunRequest, _admin_pb2.FailRunResponse]
-    """Ends a run as failed, whoever owns it. Admin. Idempotent. Fails with RUN_NOT_FOUND."""
+    """Ends a run as failed, as CompleteRun does. Admin. Idempotent. Fails with RUN_NOT_FOUND, ABORTED."""
     SweepRuns: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SweepRunsRequest, _admin_pb2.SweepRunsResponse]
     """Looks for orphans at once: hands them to workers, and ends those that killed five. Admin. Idempotent."""
     FlushOutbox: _grpc.UnaryUnaryMultiCallable[_admin_pb2.FlushOutboxRequest, _admin_pb2.FlushOutboxResponse]
@@ -99,9 +101,11 @@ class AgentAdminAsyncStub(AgentAdminStub):
     Fails with RUN_NOT_FOUND.
     """
     CompleteRun: _aio.UnaryUnaryMultiCallable[_admin_pb2.CompleteRunRequest, _admin_pb2.CompleteRunResponse]  # type: ignore[assignment]
-    """Ends a run as completed, whoever owns it. Admin. Idempotent. Fails with RUN_NOT_FOUND."""
+    """Ends a run as completed, whoever owns it, once its thread has its messages or two seconds have passed. Admin.
+    Idempotent. Fails with RUN_NOT_FOUND; with ABORTED where its owner never stops to write.
+    """
     FailRun: _aio.UnaryUnaryMultiCallable[_admin_pb2.FailRunRequest, _admin_pb2.FailRunResponse]  # type: ignore[assignment]
-    """Ends a run as failed, whoever owns it. Admin. Idempotent. Fails with RUN_NOT_FOUND."""
+    """Ends a run as failed, as CompleteRun does. Admin. Idempotent. Fails with RUN_NOT_FOUND, ABORTED."""
     SweepRuns: _aio.UnaryUnaryMultiCallable[_admin_pb2.SweepRunsRequest, _admin_pb2.SweepRunsResponse]  # type: ignore[assignment]
     """Looks for orphans at once: hands them to workers, and ends those that killed five. Admin. Idempotent."""
     FlushOutbox: _aio.UnaryUnaryMultiCallable[_admin_pb2.FlushOutboxRequest, _admin_pb2.FlushOutboxResponse]  # type: ignore[assignment]
@@ -186,7 +190,9 @@ class AgentAdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.CompleteRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.CompleteRunResponse, _abc.Awaitable[_admin_pb2.CompleteRunResponse]]:
-        """Ends a run as completed, whoever owns it. Admin. Idempotent. Fails with RUN_NOT_FOUND."""
+        """Ends a run as completed, whoever owns it, once its thread has its messages or two seconds have passed. Admin.
+        Idempotent. Fails with RUN_NOT_FOUND; with ABORTED where its owner never stops to write.
+        """
 
     @_abc_1.abstractmethod
     def FailRun(
@@ -194,7 +200,7 @@ class AgentAdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.FailRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.FailRunResponse, _abc.Awaitable[_admin_pb2.FailRunResponse]]:
-        """Ends a run as failed, whoever owns it. Admin. Idempotent. Fails with RUN_NOT_FOUND."""
+        """Ends a run as failed, as CompleteRun does. Admin. Idempotent. Fails with RUN_NOT_FOUND, ABORTED."""
 
     @_abc_1.abstractmethod
     def SweepRuns(
