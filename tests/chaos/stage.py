@@ -233,7 +233,7 @@ async def staged(
         clocks = clocks_in(place / "clocks") if moving_clocks else None
         async with serving(model):
             try:
-                told = TUNED | leases | (HOURS if moving_clocks else {}) | {"OPENAI_API_BASE": model.url}
+                told = {**TUNED, **leases, **(HOURS if moving_clocks else {}), "OPENAI_API_BASE": model.url}
                 parts = _planned(data, port, workers, told, reserved)
                 rewired_parts = [await rewired(part, str(data.root / "chaos"), wires, clocks) for part in parts]
                 stage = Stage(data, port, tuple(rewired_parts), wires, model, volume, clocks)

@@ -29,14 +29,15 @@ class FakeExecution:
 
 
 def begin(runs: WorkerLifecycle, work: Callable[[FakeExecution], Awaitable[None]]) -> asyncio.Task[None]:
-    execution = FakeExecution()
+    fake = FakeExecution()
+    execution = cast(Execution, fake)
 
     async def run() -> None:
-        await work(execution)
+        await work(fake)
 
     task = asyncio.ensure_future(run())
-    runs.add(cast(Execution, execution), task)
-    task.add_done_callback(lambda _: runs.remove(execution.claim.run_id))
+    runs.add(execution, task)
+    task.add_done_callback(lambda _: runs.remove(execution))
     return task
 
 
