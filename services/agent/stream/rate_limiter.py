@@ -7,7 +7,6 @@ billing guards the money.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,8 +23,6 @@ from services.kit.telemetry import limiter_metrics
 log = structlog.get_logger()
 
 WINDOW_S: Final = 60
-_PATIENCE_S: Final = 0.25
-"""A start waits no longer for its window."""
 _REPEAT: Final = -1
 
 # Of one member only the first start counts: a repeat passes, also where the first is still on its way.
@@ -106,8 +103,7 @@ class RateLimiter:
         now = self._now_ms() if self._now_ms else ""
         try:
             with neutral_errors():
-                async with asyncio.timeout(_PATIENCE_S):
-                    waits = int(await self._admit(keys=[key], args=[member, limit, WINDOW_S * 1000, now]))
+                waits = int(await self._admit(keys=[key], args=[member, limit, WINDOW_S * 1000, now]))
         except CacheUnavailable:
             self._unchecked += 1
             self._metrics.unchecked.inc()

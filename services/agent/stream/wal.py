@@ -6,6 +6,7 @@ answer here, and the next one need not ask the model again.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 """
 _PAGE: Final = 1000
+_WITHIN_S: Final = 1.0
+"""An owner waits no longer for a copy; longer than for a hint: without it a model call may be paid again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,21 @@ class StreamWal:
         self._retention_ms = int(retention_s * 1000)
 
     async def keep(self, run_id: UUID, key: str, payload: bytes) -> None:
-        with suppress(WireDown, Refused):
-            await self._wire.call("EVAL", _KEEP, 1, _name(run_id), key, payload, self._retention_ms)
+        with suppress(WireDown, Refused, TimeoutError):
+            async with asyncio.timeout(_WITHIN_S):
+                await self._wire.call("EVAL", _KEEP, 1, _name(run_id), key, payload, self._retention_ms)
 
     async def read(self, run_id: UUID) -> dict[str, bytes]:
-        with suppress(WireDown, Refused):
-            entries = await self._wire.call("XRANGE", _name(run_id), "-", "+")
+        with suppress(WireDown, Refused, TimeoutError):
+            async with asyncio.timeout(_WITHIN_S):
+                entries = await self._wire.call("XRANGE", _name(run_id), "-", "+")
             return {fields[0].decode(): fields[1] for _, fields in entries}
         return {}
 
     async def drop(self, run_id: UUID) -> None:
-        with suppress(WireDown, Refused):
-            await self._wire.call("UNLINK", _name(run_id))
+        with suppress(WireDown, Refused, TimeoutError):
+            async with asyncio.timeout(_WITHIN_S):
+                await self._wire.call("UNLINK", _name(run_id))
 
     async def stats(self) -> WalStats:
         """Looks through all of Redis, a page at a time. Raises WireDown."""

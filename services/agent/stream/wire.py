@@ -21,6 +21,8 @@ from services.agent.stream.ports import WireDown
 
 Argument = str | bytes | int
 _PATIENCE_S = 2.0
+"""What is overdue so long ends the connection, for all runs: a hiccup must not. Who can not wait stops waiting before,
+and the connection stays."""
 # A Redis that answers so is as good as away: it starts, fails over, or is full.
 _AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "MISCONF")
 
@@ -94,7 +96,7 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(url: str) -> Connection:
-    """A connection that has logged in. Raises WireDown."""
+    """A connection that has logged in, and whose Redis answers: one that hangs is away. Raises WireDown."""
     options: dict[str, Any] = dict(parse_url(url))
     try:
         async with asyncio.timeout(_PATIENCE_S):
@@ -133,7 +135,8 @@ async def _log_in(connection: Connection, options: dict[str, Any]) -> None:
             await connection.call("AUTH", *([user] if user else []), password)
         if database := options.get("db"):
             await connection.call("SELECT", database)
-    except Refused:
+        await connection.call("PING")
+    except BaseException:
         connection.close()
         raise
 
