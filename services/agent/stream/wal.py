@@ -14,6 +14,7 @@ from uuid import UUID
 
 from services.agent.stream.ports import WireDown
 from services.agent.stream.wire import Refused, Wire
+from services.kit.redis import CacheUnavailable
 
 _KEEP: Final = """
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', 100, '*', ARGV[1], ARGV[2])
@@ -58,7 +59,13 @@ class StreamWal:
                 await self._wire.call("UNLINK", _name(run_id))
 
     async def stats(self) -> WalStats:
-        """Looks through all of Redis, a page at a time. Raises WireDown."""
+        """Looks through all of Redis, a page at a time. Raises CacheUnavailable."""
+        try:
+            return await self._stats()
+        except WireDown as away:
+            raise CacheUnavailable from away
+
+    async def _stats(self) -> WalStats:
         cursor, lengths = b"0", list[int]()
         while True:
             cursor, names = await self._wire.call("SCAN", cursor, "MATCH", "agent:{*}:wal", "COUNT", _PAGE)
