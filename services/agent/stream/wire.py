@@ -8,6 +8,7 @@ service uses the kit's client.
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import parse_url
 
+from services.agent.stream.pauses import Jitter, Pauses
 from services.agent.stream.ports import WireDown
 
 Argument = str | bytes | int
@@ -144,8 +146,9 @@ async def _log_in(connection: Connection, options: dict[str, Any]) -> None:
 class Wire:
     """A connection shared by all runs of a process, and made again whenever it is lost."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, jitter: Jitter = random.uniform) -> None:
         self.url = url
+        self._pauses = Pauses(jitter)
         self._connection: Connection | None = None
 
     def call(self, *arguments: Argument) -> asyncio.Future[Any]:
@@ -158,15 +161,13 @@ class Wire:
 
     async def run(self) -> None:
         """Keeps connected until cancelled."""
-        pause = 0.02
         while True:
             try:
                 async with connected(self.url) as self._connection:
-                    pause = 0.02
+                    self._pauses.reset()
                     await self._connection.closed
             except WireDown:
                 pass
             finally:
                 self._connection = None
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 0.5)
+            await asyncio.sleep(self._pauses.take())
