@@ -31,8 +31,9 @@ _AWAY = (RedisConnectionError, RedisTimeoutError, OSError, OutOfMemoryError, Rea
 # For a connection that was closed unnoticed. What was not answered in time is not sent again: that doubles the wait.
 _RETRY: Final = Retry(ExponentialBackoff(cap=0.1, base=0.01), retries=1, supported_errors=(RedisConnectionError,))
 
-_IN_A_SCRIPT = ("-OOM ", "-READONLY ")
-"""What the same refusals are called where a script meets them."""
+_TAKES_NOTHING: Final = ("OOM ", "READONLY ", "MISCONF ", "NOREPLICAS ")
+"""Words of a Redis that takes no writes: it is full, a replica, can not save, or has too few replicas. The driver has
+classes for the first two, and not where a script meets them."""
 
 
 class CacheUnavailable(Unavailable):
@@ -71,7 +72,7 @@ class GuardedRedis(redis.asyncio.Redis):
         except CircuitOpen as left_alone:
             raise RedisConnectionError("left alone after failures in a row") from left_alone
         except ResponseError as refused:
-            if any(word in str(refused) for word in _IN_A_SCRIPT):
+            if any(word in str(refused) for word in _TAKES_NOTHING):
                 raise OutOfMemoryError(str(refused)) from refused
             raise
 

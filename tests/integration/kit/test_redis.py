@@ -76,6 +76,15 @@ async def test_a_server_that_is_full_is_unavailable(private_redis: EmbeddedRedis
             await client.register_script("return redis.call('SET', KEYS[1], '1')")(keys=["k"])
 
 
+async def test_a_server_that_takes_no_writes_is_unavailable(private_redis: EmbeddedRedis, tmp_path: Path) -> None:
+    async with open_redis(make_settings(MeshSettings, tmp_path, redis_url=private_redis.url)) as client:
+        await client.config_set("min-replicas-to-write", "1")
+        with pytest.raises(CacheUnavailable), neutral_errors():
+            await client.set("k", "v")
+        with pytest.raises(CacheUnavailable), neutral_errors():
+            await client.register_script("return redis.call('SET', KEYS[1], '1')")(keys=["k"])
+
+
 async def test_a_command_to_a_server_that_hangs_ends_in_time_and_is_not_sent_again(
     private_redis: EmbeddedRedis, tmp_path: Path
 ) -> None:
