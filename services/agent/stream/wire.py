@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
@@ -25,8 +26,8 @@ Argument = str | bytes | int
 _PATIENCE_S = 2.0
 """What is overdue so long ends the connection, for all runs: a hiccup must not. Who can not wait stops waiting before,
 and the connection stays."""
-# A Redis that answers so is as good as away: it starts, fails over, or is full.
-_AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "MISCONF")
+# A Redis that answers so, to a command or within a script, is as good as away: it starts, fails over, or takes nothing.
+_AWAY = re.compile(r"(?:^|-)(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|MISCONF|NOREPLICAS)\b")
 
 
 class Refused(Exception):
@@ -72,7 +73,7 @@ class Connection(asyncio.Protocol):
                 continue
             if isinstance(reply, hiredis.ReplyError):
                 text = str(reply)
-                future.set_exception(WireDown(text) if text.startswith(_AWAY) else Refused(text))
+                future.set_exception(WireDown(text) if _AWAY.search(text) else Refused(text))
             else:
                 future.set_result(reply)
 

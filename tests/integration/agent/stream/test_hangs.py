@@ -1,4 +1,5 @@
-"""A Redis that answers late, or not at all: a hiccup costs a stream nothing, and a hang costs callers one wait."""
+"""A Redis that answers late, not at all, or takes nothing: a hiccup costs a stream nothing, a hang costs callers one
+wait, and a refusal is no word of another owner."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ import pytest
 
 from services.agent.domain import events as said
 from services.agent.stream.announce import EndAnnouncer
-from services.agent.stream.ports import WireDown
+from services.agent.stream.ids import EventId
+from services.agent.stream.ports import Entry, WireDown
+from services.agent.stream.tail import Tail
 from services.agent.stream.wal import StreamWal
 from tests.fakes.run_stream import RUN, MemoryStore, Owner, View, check
 from tests.integration.agent.stream.streams import Streams, connected
@@ -70,3 +73,28 @@ async def test_a_caller_who_stopped_waiting_leaves_the_connection_to_the_others(
         await EndAnnouncer(streams.wire)(RUN, 1, b"")
         others: Any = streams.wire.call("ECHO", "others")
     assert await others == b"others"
+
+
+@pytest.mark.parametrize(("setting", "value"), [("maxmemory", "1"), ("min-replicas-to-write", "1")])
+async def test_a_redis_that_takes_nothing_is_away_and_fences_nobody(
+    streams: Streams, store: MemoryStore, redis: EmbeddedRedis, setting: str, value: str
+) -> None:
+    store.epoch = 1
+    publisher = streams.publisher(RUN, 1, fenced)
+    owner = Owner(store, publisher, 1, lambda: asyncio.sleep(0))
+    await owner.durable(said.ModelCallStarted("row", "r", 0, "mock-ai", "m"))
+    assert await publisher.flush(20)
+    await streams.wire.call("CONFIG", "SET", setting, value)
+    entry = Entry(1, EventId(1, 1), b"", terminal=False)
+    with pytest.raises(WireDown):
+        await Tail(streams.wire, uuid4()).append(entry, None, 10_000)
+    await owner.chunks("m", ["meanwhile "])
+    assert not await publisher.flush(0.1)
+    await streams.wire.call("CONFIG", "SET", setting, 0)
+    assert await publisher.flush(20)
+    await owner.complete("m", ["meanwhile "])
+    await owner.end()
+    await publisher.close()
+    view = await View().watch(streams.reader(store).watch(RUN, ""))
+    check(view, store)
+    assert "message_reset" not in view.kinds
