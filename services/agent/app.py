@@ -101,6 +101,8 @@ from services.kit.tasks import Supervisor
 
 Role = Literal["api", "worker", "all"]
 CLAIMED_AT_ONCE = 16
+REDIS_WITHIN_S = 0.25
+"""Hints and windows of starts are waited for no longer: what is durable is answered though Redis hangs."""
 MIGRATIONS = "services.agent.storage.migrations"
 
 
@@ -168,7 +170,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
     clock = SystemClock()
     database = await stack.enter_async_context(open_database(settings))
     await prepare_schema(settings, MIGRATIONS)
-    redis = await stack.enter_async_context(open_redis(settings, read_timeout_s=15))
+    redis = await stack.enter_async_context(open_redis(settings, within_s=REDIS_WITHIN_S, read_timeout_s=15))
     channels = await stack.enter_async_context(open_channels(settings, clock))
     models = ModelRegistry(model_settings(settings))
     stack.push_async_callback(models.aclose)

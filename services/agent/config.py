@@ -29,7 +29,8 @@ class Settings(MeshSettings):
     """Runs that may wait in the whole mesh; more starts are refused with 429 until some have begun."""
 
     mesh_rate_starts_per_minute: Annotated[int, Field(ge=1)] | None = None
-    """Runs that an account may start in any minute, over all processes. Unset: 30, none in ENV_MODE=local."""
+    """Runs that an account may start in any minute, over all processes; at each process while Redis is away. Unset: 30,
+    none in ENV_MODE=local."""
 
     mesh_run_timeout_s: float = 3600.0
     """Seconds after which a run ends as failed; its holds expire an hour later."""

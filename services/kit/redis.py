@@ -3,6 +3,7 @@ truth."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, cast
@@ -27,8 +28,12 @@ _TIMEOUT_S = 1.0
 _CIRCUIT: Final = CircuitSettings(open_s=1.0)
 _AWAY = (RedisConnectionError, RedisTimeoutError, OSError, OutOfMemoryError, ReadOnlyError)
 
-_IN_A_SCRIPT = ("-OOM ", "-READONLY ")
-"""What the same refusals are called where a script meets them."""
+# For a connection that was closed unnoticed. What was not answered in time is not sent again: that doubles the wait.
+_RETRY: Final = Retry(ExponentialBackoff(cap=0.1, base=0.01), retries=1, supported_errors=(RedisConnectionError,))
+
+_TAKES_NOTHING: Final = ("OOM ", "READONLY ", "MISCONF ", "NOREPLICAS ")
+"""Words of a Redis that takes no writes: it is full, a replica, can not save, or has too few replicas. The driver has
+classes for the first two, and not where a script meets them."""
 
 
 class CacheUnavailable(Unavailable):
@@ -48,50 +53,63 @@ class _Told:
 
 
 class GuardedRedis(redis.asyncio.Redis):
-    """A client whose commands pass its circuit breaker; pipelines and subscriptions have connections of their own."""
+    """A client whose commands pass its circuit breaker; pipelines and subscriptions have connections of their own.
+
+    A command takes at most `within_s` seconds, connecting included. The time is up inside the breaker: a Redis that
+    hangs has failed, while a caller who is cancelled meanwhile says nothing about it.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.within_s = _TIMEOUT_S
         self.breaker = CircuitBreaker("redis", SystemClock(), lambda error: isinstance(error, _AWAY), settings=_CIRCUIT)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         try:
             with self.breaker.calling():
-                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+                async with asyncio.timeout(self.within_s):
+                    return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except CircuitOpen as left_alone:
             raise RedisConnectionError("left alone after failures in a row") from left_alone
         except ResponseError as refused:
-            if any(word in str(refused) for word in _IN_A_SCRIPT):
+            if any(word in str(refused) for word in _TAKES_NOTHING):
                 raise OutOfMemoryError(str(refused)) from refused
             raise
 
 
 @asynccontextmanager
 async def open_redis(
-    settings: MeshSettings, *, max_connections: int = 32, read_timeout_s: float = _TIMEOUT_S
+    settings: MeshSettings,
+    *,
+    max_connections: int = 32,
+    within_s: float = _TIMEOUT_S,
+    read_timeout_s: float = _TIMEOUT_S,
 ) -> AsyncIterator[GuardedRedis]:
     """A client that answers bytes. It connects when first used.
 
-    `read_timeout_s` must exceed the longest blocking read (XREAD BLOCK) that is asked of this client.
+    `within_s`: how long a command may take in all; it is for commands that do not block. `read_timeout_s`: how long a
+    subscription or a pipeline, which are bound by nothing else, wait for an answer.
     """
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: give a redis:// URL")
     try:
-        client = GuardedRedis.from_url(
+        made = GuardedRedis.from_url(
             settings.redis_url.get_secret_value(),
             max_connections=max_connections,
             socket_connect_timeout=_TIMEOUT_S,
             socket_timeout=read_timeout_s,
             health_check_interval=15,
-            retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), retries=1),
+            retry=_RETRY,
             client_name=f"mesh.{settings.service}",
         )
     except ValueError as refused:
         raise ConfigError(f"REDIS_URL is no URL: {refused}") from None
+    client = cast(GuardedRedis, made)
+    client.within_s = within_s
     pool = client.connection_pool
     pool.connection_class = type("Connection", (_Told, pool.connection_class), {})
     try:
-        yield cast(GuardedRedis, client)
+        yield client
     finally:
         await client.aclose()
 

@@ -90,7 +90,9 @@ class LimiterMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.refused = Counter("mesh_starts_limited", "Starts refused by the account's window", registry=registry)
-        self.unchecked = Counter("mesh_starts_unchecked", "Starts let in unseen: Redis is away", registry=registry)
+        self.unchecked = Counter(
+            "mesh_starts_unchecked", "Starts let in by this process alone: Redis is away", registry=registry
+        )
 
 
 @cache

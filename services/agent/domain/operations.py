@@ -41,8 +41,8 @@ class WorkState:
 class WindowState:
     """The window of each account's starts, as a process that admits them met it since it began.
 
-    `current_count`: starts of all accounts that it let in within the last window. `unchecked`: those let in while Redis
-    was away, which holds the windows.
+    `current_count`: starts of all accounts that it let in within the last window. `unchecked`: those let in by
+    its own windows alone, while Redis was away, which holds those of all processes.
     """
 
     max_requests: int

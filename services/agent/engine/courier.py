@@ -15,11 +15,11 @@ import structlog
 
 from services.agent.domain.journal import OwedRow, joinable
 from services.agent.domain.run import StopReason
-from services.agent.engine.pauses import Pauses
 from services.agent.errors import refusals_of
 from services.agent.ports import Billing, OutboxStore, Owed, Threads
 from services.kit.context import acting_for
 from services.kit.errors import MeshError, Unavailable
+from services.kit.pauses import Pauses
 from services.kit.tasks import Supervisor
 
 log = structlog.get_logger()

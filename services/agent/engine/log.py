@@ -18,9 +18,9 @@ from services.agent.domain.rows import Charge, MessageRow
 from services.agent.domain.run import Ending, Run
 from services.agent.engine.courier import Courier
 from services.agent.engine.patience import until_stored
-from services.agent.engine.pauses import Pauses
 from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import Fence, JournalStore, Owed, Publisher, Wal, Writes
+from services.kit.pauses import Pauses
 from services.kit.postgres import StorageConflict, StorageUnavailable, UniqueViolation
 
 logger = structlog.get_logger()

@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 import structlog
 
 from services.agent.engine.interrupt import Interrupt
-from services.agent.engine.pauses import Pauses
 from services.kit.errors import DeadlineExceeded, Unavailable
+from services.kit.pauses import Pauses
 from services.kit.postgres import StorageConflict, StorageUnavailable
 
 log = structlog.get_logger()

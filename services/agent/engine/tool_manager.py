@@ -26,13 +26,13 @@ from services.agent.domain.journal import CallRecord, StepRecord
 from services.agent.domain.rows import MessageRow, parse, status_row, tool_row
 from services.agent.engine.conversation import call_key
 from services.agent.engine.interrupt import Interrupted
-from services.agent.engine.pauses import Pauses
 from services.agent.engine.response_processor import Answer, Call, clean
 from services.agent.engine.state import RunState
 from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import ToolCallRequest, ToolOutcome
 from services.kit.context import acting_for
 from services.kit.errors import MeshError, Unavailable
+from services.kit.pauses import Pauses
 
 logger = structlog.get_logger()
 

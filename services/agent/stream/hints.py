@@ -22,7 +22,10 @@ _PAUSE_S = 0.25
 
 
 class Hints:
-    """Gives and hears hints. Redis being away is no error here: sweep and heartbeat find everything."""
+    """Gives and hears hints. Redis being away is no error here: sweep and heartbeat find everything.
+
+    Giving one takes no longer than a command of `client` may, and nothing while its circuit breaker is open.
+    """
 
     def __init__(self, client: Redis) -> None:
         self._client = client

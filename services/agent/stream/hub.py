@@ -7,6 +7,7 @@ by itself until it is back in.
 from __future__ import annotations
 
 import asyncio
+import random
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,20 +17,20 @@ from uuid import UUID
 from services.agent.stream.ids import EventId
 from services.agent.stream.ports import Entry, WireDown
 from services.agent.stream.tail import Tail
-from services.agent.stream.wire import Wire, connected
+from services.agent.stream.wire import FIRST_PAUSE_S, LONGEST_PAUSE_S, Wire, connected
+from services.kit.pauses import Jitter, Pauses
 from services.kit.tasks import Supervisor
 
 WINDOW_BYTES = 1024 * 1024
 _BLOCK_MS = 5000
-_FIRST_PAUSE_S = 0.02
-_LONGEST_PAUSE_S = 0.5
 _ID = attrgetter("id")
 
 
 class SharedTail:
     """The newest entries of one run's tail, kept up to date once somebody waits at its end."""
 
-    def __init__(self, tail: Tail, url: str, tasks: Supervisor) -> None:
+    def __init__(self, tail: Tail, url: str, tasks: Supervisor, jitter: Jitter) -> None:
+        self._pauses = Pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
         self._tail = tail
         self._url = url
         self._tasks = tasks
@@ -81,19 +82,17 @@ class SharedTail:
             self._pump.cancel()
 
     async def _follow(self) -> None:
-        pause = _FIRST_PAUSE_S
         while True:
             try:
                 async with connected(self._url) as connection:
-                    pause = _FIRST_PAUSE_S
+                    self._pauses.reset()
                     self._turn(down=False)
                     while True:
                         newest = self._window[-1].id if self._window else self._floor
                         self._extend(await self._tail.wait(connection, newest, _BLOCK_MS))
             except WireDown:
                 self._turn(down=True)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            await asyncio.sleep(self._pauses.next())
 
     def _extend(self, entries: list[Entry]) -> None:
         if not entries:
@@ -127,9 +126,10 @@ class SharedTail:
 class Hub:
     """The shared tails of a process."""
 
-    def __init__(self, wire: Wire, tasks: Supervisor) -> None:
+    def __init__(self, wire: Wire, tasks: Supervisor, jitter: Jitter = random.uniform) -> None:
         self._wire = wire
         self._tasks = tasks
+        self._jitter = jitter
         self._tails: dict[UUID, SharedTail] = {}
 
     @contextmanager
@@ -137,7 +137,9 @@ class Hub:
         """A viewer's share in the run's tail."""
         shared = self._tails.get(run_id)
         if shared is None:
-            shared = self._tails[run_id] = SharedTail(Tail(self._wire, run_id), self._wire.url, self._tasks)
+            shared = self._tails[run_id] = SharedTail(
+                Tail(self._wire, run_id), self._wire.url, self._tasks, self._jitter
+            )
         shared.viewers += 1
         try:
             yield shared

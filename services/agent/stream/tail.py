@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from services.agent.stream.ids import EventId
-from services.agent.stream.ports import Entry
+from services.agent.stream.ports import Entry, WireDown
 from services.agent.stream.wire import Connection, Refused, Wire
 
 # The entry before must still be there, else the tail was lost: that also tells a tail that a stale owner made anew, or
@@ -56,7 +56,11 @@ class Tail:
         field = f"{entry.first}!" if entry.terminal else str(entry.first)
         arguments = (1, self._key, str(entry.id), str(before or ""), field, entry.payload, ttl_ms)
         reply = await _run(self._wire, arguments)
-        return reply if isinstance(reply, int) else _event_id(reply)
+        if isinstance(reply, int):
+            return reply
+        if (last := _event_id(reply)) < entry.id:  # so the id was not why: Redis takes nothing, and nobody is stale
+            raise WireDown
+        return last
 
     async def trim(self, below: EventId) -> None:
         """Forgets what is before an id. Raises WireDown."""

@@ -8,6 +8,8 @@ service uses the kit's client.
 from __future__ import annotations
 
 import asyncio
+import random
+import re
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
@@ -18,11 +20,16 @@ import hiredis
 from redis.asyncio.connection import parse_url
 
 from services.agent.stream.ports import WireDown
+from services.kit.pauses import Jitter, Pauses
 
 Argument = str | bytes | int
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
+"""Between tries to connect."""
 _PATIENCE_S = 2.0
-# A Redis that answers so is as good as away: it starts, fails over, or is full.
-_AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "MISCONF")
+"""What is overdue so long ends the connection, for all runs: a hiccup must not. Who can not wait stops waiting before,
+and the connection stays."""
+# A Redis that answers so, to a command or within a script, is as good as away: it starts, fails over, or takes nothing.
+_AWAY = re.compile(r"(?:^|-)(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|MISCONF|NOREPLICAS)\b")
 
 
 class Refused(Exception):
@@ -68,7 +75,7 @@ class Connection(asyncio.Protocol):
                 continue
             if isinstance(reply, hiredis.ReplyError):
                 text = str(reply)
-                future.set_exception(WireDown(text) if text.startswith(_AWAY) else Refused(text))
+                future.set_exception(WireDown(text) if _AWAY.search(text) else Refused(text))
             else:
                 future.set_result(reply)
 
@@ -94,7 +101,7 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(url: str) -> Connection:
-    """A connection that has logged in. Raises WireDown."""
+    """A connection that has logged in, and whose Redis answers: one that hangs is away. Raises WireDown."""
     options: dict[str, Any] = dict(parse_url(url))
     try:
         async with asyncio.timeout(_PATIENCE_S):
@@ -133,7 +140,8 @@ async def _log_in(connection: Connection, options: dict[str, Any]) -> None:
             await connection.call("AUTH", *([user] if user else []), password)
         if database := options.get("db"):
             await connection.call("SELECT", database)
-    except Refused:
+        await connection.call("PING")
+    except BaseException:
         connection.close()
         raise
 
@@ -141,8 +149,9 @@ async def _log_in(connection: Connection, options: dict[str, Any]) -> None:
 class Wire:
     """A connection shared by all runs of a process, and made again whenever it is lost."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, jitter: Jitter = random.uniform) -> None:
         self.url = url
+        self._pauses = Pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
         self._connection: Connection | None = None
 
     def call(self, *arguments: Argument) -> asyncio.Future[Any]:
@@ -155,15 +164,13 @@ class Wire:
 
     async def run(self) -> None:
         """Keeps connected until cancelled."""
-        pause = 0.02
         while True:
             try:
                 async with connected(self.url) as self._connection:
-                    pause = 0.02
+                    self._pauses.reset()
                     await self._connection.closed
             except WireDown:
                 pass
             finally:
                 self._connection = None
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 0.5)
+            await asyncio.sleep(self._pauses.next())

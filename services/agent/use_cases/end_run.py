@@ -90,8 +90,8 @@ class EndRun:
             return False
         log.warning("run.ended_from_outside", run_id=str(run.run_id), status=ending.status, reason=ending.reason)
         await self._announce(run.run_id, run.epoch + 1, event)
-        await self._hints.work()
         await self._cancel_calls(run, journal)
+        await self._hints.work()
         return True
 
     async def _cancel_calls(self, run: Run, journal: Journal) -> None:

@@ -9,8 +9,8 @@ from uuid import UUID
 from services.agent.domain.operations import BreakerState, Minute, PipelineFigures, ProcessState, merged_breakers
 from services.agent.errors import PipelineUnhealthy
 from services.agent.operations_ports import BreakerReset, OperationsStore
-from services.agent.stream.ports import WireDown
 from services.agent.stream.wal import StreamWal, WalStats
+from services.kit.errors import Unavailable
 
 WAITS_TOO_LONG_S: Final = 60.0
 """A run that nobody executes for so long, although somebody could: the pipeline does not work."""
@@ -76,7 +76,7 @@ class ShowPipeline:
         stuck = await self._store.stuck(0, self._ttl_s, 1000)
         try:
             wal = await self._wal.stats()
-        except WireDown:
+        except Unavailable:
             wal = None
         return Pipeline(await self._store.figures(), await self.processes(), len(stuck), wal)
 
@@ -98,7 +98,7 @@ class ShowPipeline:
         return merged_breakers(await self.processes())
 
     async def wal_stats(self) -> WalStats:
-        """Raises WireDown."""
+        """Raises CacheUnavailable."""
         return await self._wal.stats()
 
     async def history(self, minutes: int | None) -> tuple[list[Minute], int]:

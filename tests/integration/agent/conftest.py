@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from services.agent.app import Role, build_role
 from services.agent.config import Settings
 from tests.fakes.neighbours import Neighbours
 from tests.support.harness import ServiceHarness, make_settings, serve_fake
+from tests.support.redis import EmbeddedRedis
 
 MakeAgent = Callable[..., Any]
 
@@ -30,6 +32,15 @@ async def neighbours(tmp_path: Path) -> AsyncIterator[tuple[Neighbours, dict[str
             for name in ("threads", "billing", "tools")
         }
         yield fakes, urls
+
+
+@pytest.fixture
+def private_redis() -> Iterator[EmbeddedRedis]:
+    """One of the test's own, to be stopped and frozen."""
+    with tempfile.TemporaryDirectory(prefix="mesh-redis-") as directory:
+        server = EmbeddedRedis(Path(directory))
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column, until_there
 from tests.integration.agent.watching import eventually, kinds, start, watch, watch_until
 from tests.support.harness import ACCOUNTS
+from tests.support.redis import EmbeddedRedis
 
 Fakes = tuple[Neighbours, dict[str, str]]
 ORPHAN = (
@@ -353,6 +354,19 @@ async def test_health_is_for_everybody_and_refused_where_nobody_executes_runs(ma
     await make_agent("worker", mesh_report_s=0.2)
     await until_there(agent, "SELECT count(*) > 0 FROM samples WHERE figures->>'work' IS NOT NULL")
     assert (await anybody.GetHealth(pb.GetHealthRequest())).ownership.workers == 1
+
+
+async def test_without_redis_copies_are_not_counted_and_the_dashboard_says_why(
+    make_agent: Any, private_redis: EmbeddedRedis
+) -> None:
+    operator = Operator(await make_agent("api", redis_url=private_redis.url))
+    assert (await operator.rpc.GetWalStats(pb.GetWalStatsRequest())).total_pending == 0
+    with private_redis.frozen():
+        hangs = await refusal(operator.rpc.GetWalStats(pb.GetWalStatsRequest()))
+    private_redis.stop()
+    away = await refusal(operator.rpc.GetWalStats(pb.GetWalStatsRequest()))
+    assert [(error.http_status, error.reason) for error in (hangs, away)] == [(503, "CACHE_UNAVAILABLE")] * 2
+    assert "Redis is away" in (await operator.rpc.GetDashboard(pb.GetDashboardRequest())).alerts
 
 
 async def test_circuit_breakers_of_all_processes_are_shown_and_reset(make_agent: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from services.kit.circuit_breaker import CircuitState
 from services.kit.config import MeshSettings
 from services.kit.redis import CacheUnavailable, neutral_errors, open_redis, ping
 from tests.support.harness import make_settings
@@ -75,11 +76,54 @@ async def test_a_server_that_is_full_is_unavailable(private_redis: EmbeddedRedis
             await client.register_script("return redis.call('SET', KEYS[1], '1')")(keys=["k"])
 
 
+async def test_a_server_that_takes_no_writes_is_unavailable(private_redis: EmbeddedRedis, tmp_path: Path) -> None:
+    async with open_redis(make_settings(MeshSettings, tmp_path, redis_url=private_redis.url)) as client:
+        await client.config_set("min-replicas-to-write", "1")
+        with pytest.raises(CacheUnavailable), neutral_errors():
+            await client.set("k", "v")
+        with pytest.raises(CacheUnavailable), neutral_errors():
+            await client.register_script("return redis.call('SET', KEYS[1], '1')")(keys=["k"])
+
+
+async def test_a_command_to_a_server_that_hangs_ends_in_time_and_is_not_sent_again(
+    private_redis: EmbeddedRedis, tmp_path: Path
+) -> None:
+    settings = make_settings(MeshSettings, tmp_path, redis_url=private_redis.url)
+    async with open_redis(settings, within_s=0.1, read_timeout_s=15) as client:
+        await client.set("k", "v")
+        with private_redis.frozen():
+            started = time.monotonic()
+            for _ in range(5):
+                with pytest.raises(CacheUnavailable), neutral_errors():
+                    await client.incr("n")
+            assert time.monotonic() - started < 2
+            assert client.breaker.state is CircuitState.OPEN
+        while True:
+            with suppress(CacheUnavailable), neutral_errors():
+                assert int(await client.get("n") or 0) <= 5  # the server may meet what it was sent once it wakes
+                break
+            await asyncio.sleep(0.05)
+
+
+async def test_a_caller_who_is_cancelled_says_nothing_about_a_server(
+    private_redis: EmbeddedRedis, tmp_path: Path
+) -> None:
+    settings = make_settings(MeshSettings, tmp_path, redis_url=private_redis.url)
+    async with open_redis(settings) as client:
+        await client.set("k", "v")
+        with private_redis.frozen():
+            for _ in range(10):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.01):
+                        await client.get("k")
+        assert client.breaker.state is CircuitState.CLOSED
+
+
 async def test_a_server_that_hangs_is_left_alone_and_asked_again_after_a_second(
     private_redis: EmbeddedRedis, tmp_path: Path
 ) -> None:
     settings = make_settings(MeshSettings, tmp_path, redis_url=private_redis.url)
-    async with open_redis(settings, read_timeout_s=0.1) as client:
+    async with open_redis(settings, within_s=0.1) as client:
         await client.set("k", "v")
         with private_redis.frozen():
             for _ in range(5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -23,12 +24,15 @@ LIMIT = 5
 
 
 class Clock:
-    """Milliseconds, moved by the test."""
+    """Milliseconds as Redis counts them, and a process' seconds: moved by the test."""
 
-    now = 1_763_860_000_000
+    begun = now = 1_763_860_000_000
 
     def __call__(self) -> int:
         return self.now
+
+    def seconds(self) -> float:
+        return (self.now - self.begun) / 1000
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ async def test_no_window_has_more_starts_than_rate_and_burst_over_two_replicas(
     clients: list[GuardedRedis], seed: int
 ) -> None:
     random, clock, account = Random(seed), Clock(), uuid4()
-    replicas = [RateLimiter(client, LIMIT, clock) for client in clients]
+    replicas = [RateLimiter(client, LIMIT, clock, clock.seconds) for client in clients]
     times: list[int] = []
     for _ in range(150):
         clock.now += random.choice((0, 0, 1, random.randrange(5_000), random.randrange(40_000)))
@@ -85,7 +89,7 @@ async def test_no_window_has_more_starts_than_rate_and_burst_over_two_replicas(
 
 async def test_after_retry_after_a_start_is_let_in_and_not_before(clients: list[GuardedRedis]) -> None:
     clock, account = Clock(), uuid4()
-    limiter = RateLimiter(clients[0], LIMIT, clock)
+    limiter = RateLimiter(clients[0], LIMIT, clock, clock.seconds)
     for _ in range(LIMIT):
         await limiter.admit(account, uuid4())
         clock.now += 1000
@@ -118,19 +122,60 @@ async def test_a_window_leaves_nothing_behind(clients: list[GuardedRedis]) -> No
     assert 0 < await clients[0].ttl(key) <= WINDOW_S
 
 
-async def test_without_redis_every_start_passes_and_is_counted_as_unchecked(
-    private_redis: EmbeddedRedis, clients: list[GuardedRedis]
-) -> None:
-    limiter, account = RateLimiter(clients[0], 1), uuid4()
-    assert await admitted(limiter, account)
-    assert not await admitted(limiter, account)
+async def test_10_limits_hold_when_redis_is_away(private_redis: EmbeddedRedis, clients: list[GuardedRedis]) -> None:
+    """Weakness 10: each process goes on by what it let in itself, seen by Redis or not."""
+    clock, account = Clock(), uuid4()
+    limiter, replica = (RateLimiter(client, 3, clock, clock.seconds) for client in clients)
+    first = uuid4()
+    assert await admitted(limiter, account, first)
     before = unchecked()
     with private_redis.frozen():
+        clock.now += 1000
         assert await admitted(limiter, account)
     private_redis.stop()
-    assert await admitted(limiter, account)
-    assert unchecked() == before + 2
-    assert limiter.state == WindowState(1, WINDOW_S, 3, 3, 1, 2)
+    assert [await admitted(limiter, account) for _ in range(20)] == [True] + [False] * 19
+    assert await admitted(limiter, account, first)  # a repeat
+    assert await admitted(limiter, uuid4())
+    assert unchecked() == before + 3
+    assert limiter.state == WindowState(3, WINDOW_S, 4, 4, 19, 3)
+    assert [await admitted(replica, account) for _ in range(5)] == [True] * 3 + [False] * 2  # by process
+    clock.now += (WINDOW_S - 1) * 1000
+    assert [await admitted(limiter, account) for _ in range(5)] == [True] + [False] * 4
+    with pytest.raises(RateLimited) as refused:
+        await limiter.admit(account, uuid4())
+    assert refused.value.retry_after_s == 1
+
+
+async def test_10_limits_hold_when_redis_is_wiped(private_redis: EmbeddedRedis, clients: list[GuardedRedis]) -> None:
+    """Weakness 10: what Redis forgets is no new window in the process that it let the starts in for."""
+    limiter, account = RateLimiter(clients[0], LIMIT), uuid4()
+    for _ in range(LIMIT):
+        await limiter.admit(account, uuid4())
+    private_redis.flush()
+    assert [await admitted(limiter, account) for _ in range(20)] == [False] * 20
+
+
+async def test_starts_at_once_hold_the_limit_while_redis_is_away(
+    private_redis: EmbeddedRedis, clients: list[GuardedRedis]
+) -> None:
+    limiter, account = RateLimiter(clients[0], LIMIT), uuid4()
+    private_redis.stop()
+    assert sum(await asyncio.gather(*(admitted(limiter, account) for _ in range(50)))) == LIMIT
+
+
+async def test_what_redis_refuses_takes_no_place_in_the_process(
+    private_redis: EmbeddedRedis, clients: list[GuardedRedis]
+) -> None:
+    clock, account = Clock(), uuid4()
+    limiter, replica = (RateLimiter(client, LIMIT, clock, clock.seconds) for client in clients)
+    repeats = [uuid4() for _ in range(LIMIT)]
+    for start in repeats:
+        await limiter.admit(account, start)
+    assert not any([await admitted(replica, account) for _ in range(LIMIT)])
+    clock.now += WINDOW_S * 1000 - 1
+    assert all([await admitted(replica, account, start) for start in repeats])  # of the other one's
+    clock.now += 1
+    assert [await admitted(replica, account) for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
 
 
 async def test_without_a_limit_redis_is_not_asked(clients: list[GuardedRedis]) -> None:

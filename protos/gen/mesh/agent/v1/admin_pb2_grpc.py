@@ -243,7 +243,7 @@ class AgentAdminServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetWalStats(self, request, context):
-        """Paid-for answers that wait for Postgres. Admin. Idempotent.
+        """Paid-for answers that wait for Postgres. Admin. Idempotent. Fails with CACHE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -69,7 +69,7 @@ class AgentAdminStub:
     PurgeDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PurgeDeadLettersRequest, _admin_pb2.PurgeDeadLettersResponse]
     """Gives all dead letters up that are older. Admin. Idempotent."""
     GetWalStats: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetWalStatsRequest, _admin_pb2.GetWalStatsResponse]
-    """Paid-for answers that wait for Postgres. Admin. Idempotent."""
+    """Paid-for answers that wait for Postgres. Admin. Idempotent. Fails with CACHE_UNAVAILABLE."""
     ListCircuitBreakers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListCircuitBreakersRequest, _admin_pb2.ListCircuitBreakersResponse]
     """The circuit breakers of all processes, by dependency. Admin. Idempotent."""
     ResetCircuitBreakers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ResetCircuitBreakersRequest, _admin_pb2.ResetCircuitBreakersResponse]
@@ -119,7 +119,7 @@ class AgentAdminAsyncStub(AgentAdminStub):
     PurgeDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.PurgeDeadLettersRequest, _admin_pb2.PurgeDeadLettersResponse]  # type: ignore[assignment]
     """Gives all dead letters up that are older. Admin. Idempotent."""
     GetWalStats: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetWalStatsRequest, _admin_pb2.GetWalStatsResponse]  # type: ignore[assignment]
-    """Paid-for answers that wait for Postgres. Admin. Idempotent."""
+    """Paid-for answers that wait for Postgres. Admin. Idempotent. Fails with CACHE_UNAVAILABLE."""
     ListCircuitBreakers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListCircuitBreakersRequest, _admin_pb2.ListCircuitBreakersResponse]  # type: ignore[assignment]
     """The circuit breakers of all processes, by dependency. Admin. Idempotent."""
     ResetCircuitBreakers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ResetCircuitBreakersRequest, _admin_pb2.ResetCircuitBreakersResponse]  # type: ignore[assignment]
@@ -256,7 +256,7 @@ class AgentAdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.GetWalStatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.GetWalStatsResponse, _abc.Awaitable[_admin_pb2.GetWalStatsResponse]]:
-        """Paid-for answers that wait for Postgres. Admin. Idempotent."""
+        """Paid-for answers that wait for Postgres. Admin. Idempotent. Fails with CACHE_UNAVAILABLE."""
 
     @_abc_1.abstractmethod
     def ListCircuitBreakers(
