@@ -93,9 +93,10 @@ async def open_redis(
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: give a redis:// URL")
     try:
-        made = GuardedRedis.from_url(
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
             settings.redis_url.get_secret_value(),
             max_connections=max_connections,
+            timeout=_TIMEOUT_S,  # for a free one: a crowd waits for its turn, and Redis is not away
             socket_connect_timeout=_TIMEOUT_S,
             socket_timeout=read_timeout_s,
             health_check_interval=15,
@@ -104,10 +105,9 @@ async def open_redis(
         )
     except ValueError as refused:
         raise ConfigError(f"REDIS_URL is no URL: {refused}") from None
-    client = cast(GuardedRedis, made)
-    client.within_s = within_s
-    pool = client.connection_pool
     pool.connection_class = type("Connection", (_Told, pool.connection_class), {})
+    client = cast(GuardedRedis, GuardedRedis.from_pool(pool))
+    client.within_s = within_s
     try:
         yield client
     finally:

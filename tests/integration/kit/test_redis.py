@@ -45,6 +45,13 @@ async def test_a_connection_that_was_closed_unnoticed_is_made_anew(redis_url: st
         assert await client.get("k") == b"v"
 
 
+async def test_a_crowd_waits_for_its_turn_and_redis_is_not_away(redis_url: str, tmp_path: Path) -> None:
+    settings = make_settings(MeshSettings, tmp_path, redis_url=redis_url)
+    async with open_redis(settings, max_connections=2) as client:
+        await asyncio.gather(*(client.set(f"k{n}", n) for n in range(100)))
+        assert client.breaker.state is CircuitState.CLOSED
+
+
 @pytest.fixture
 def private_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
     server = EmbeddedRedis(tmp_path)
