@@ -11,11 +11,11 @@ from unittest.mock import patch
 from uuid import UUID, uuid4
 
 from services.agent.domain.journal import CallRecord, Journal, StepRecord, fold
-from services.agent.domain.run import Claim, Ending
+from services.agent.domain.run import Claim, Ending, Run, StopReason
 from services.agent.engine import execution, tool_manager
 from services.agent.engine.coordinator import StatelessCoordinator
 from services.agent.engine.log import RunLog
-from services.agent.ports import Fence, Writes
+from services.agent.ports import Fence, Owed, Stamped, Writes
 from services.agent.stream.history import History
 from services.agent.stream.publisher import RunPublisher
 from tests.chaos.sim.checks import violations
@@ -90,6 +90,15 @@ def _unfenced(self: Tables, fence: Fence) -> Row | None:
 
 def _unstoppable(self: Tables, fence: Fence) -> Row:
     return self._demand(fence)
+
+
+def _forgets_the_stop(self: Tables, run_id: UUID, reason: StopReason, ended: Stamped, owed: Owed) -> Run | None:
+    """Answered, and written nowhere."""
+    row = self.runs[run_id]
+    return _request_stop(self, run_id, reason, ended, owed) if row.run.status == "queued" else row.run
+
+
+_request_stop = Tables.request_stop
 
 
 # -- journal
@@ -227,6 +236,7 @@ BUGS = (
     Bug("a result is not fenced", 0, "I2", _replaced(Tables, _fenced=_unfenced)),
     Bug("two runs of one thread are claimed", 0, "I3", _replaced(Tables, _is_head=_any_head)),
     Bug("an INTENT ignores the stop", 0, "I9", _replaced(Tables, _intent=_unstoppable)),
+    Bug("a stop is answered and forgotten", 0, "I7", _replaced(Tables, request_stop=_forgets_the_stop)),
     Bug("the model is asked before its INTENT is stored", 0, "I6", _replaced(Tables, begin_step=_intent_later)),
     Bug("the model is asked again although its tools have begun", 0, "I4", _replaced(execution, fold=_asks_again)),
     Bug("a tool's key is new for each try", 0, "I4", _replaced(tool_manager, call_key=_key_of_this_try)),

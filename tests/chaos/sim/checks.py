@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from math import inf
 from uuid import UUID
 
 from mesh.agent.v1 import events_pb2
@@ -21,7 +22,7 @@ def violations(story: Story) -> list[str]:
         commits = [commit for commit in story.tables.commits if commit.run_id == run_id]
         found += _ownership(commits)
         found += _once(commits)
-        found += _stopped(commits)
+        found += _stopped(story, run_id, commits)
         found += _model_calls(story, run_id, commits)
         found += _effects(story, run_id, commits)
         found += _ending(story, run_id)
@@ -68,12 +69,18 @@ def _once(commits: list[Commit]) -> Iterator[str]:
             over.add(commit.key.partition(":")[0])
 
 
-def _stopped(commits: list[Commit]) -> Iterator[str]:
+def _stopped(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """What was answered is stored, and holds: for who began by the order of commits, and by the time of the answer."""
+    answered = story.stops.get(run_id, inf)
     stopping = False
     for commit in commits:
-        if stopping and commit.what == "intent":
+        if stopping and not commit.stopping:
+            yield f"I7 {commit.what} {commit.key} of epoch {commit.epoch} forgets the stop"
+        if commit.what == "intent" and (stopping or commit.at > answered):
             yield f"I9 INTENT {commit.key} behind the stop"
         stopping = stopping or commit.what == "stop"
+    if answered < inf and not stopping:
+        yield f"I7 the stop that was answered at {answered:.2f} is stored nowhere"
 
 
 def _model_calls(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:

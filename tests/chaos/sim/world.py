@@ -82,7 +82,8 @@ class Story:
     fate: Fate
     runs: list[UUID] = field(default_factory=list)
     views: dict[UUID, list[View]] = field(default_factory=dict)
-    stopped: set[UUID] = field(default_factory=set)
+    stops: dict[UUID, float] = field(default_factory=dict)
+    """When a stop was answered, of the runs that had not ended before it."""
     failures: list[str] = field(default_factory=list)
     """What was logged as an error: exceptions that nobody foresaw."""
 
@@ -300,8 +301,9 @@ class World:
 
         tools = RemoteTools(self.api, self.tools)
         stop = StopRun(store, cast(SeeRun, see), tools, self, self._announce, self.clock.now)
-        await stop(uuid5(NAMES, "account"), run_id)
-        self.story.stopped.add(run_id)
+        stopped = await stop(uuid5(NAMES, "account"), run_id)
+        if stopped.is_active or stopped.status == "stopped":  # nobody else stops anything
+            self.story.stops[run_id] = self.clock.monotonic()
 
     async def _watch(self, run_id: UUID) -> None:
         """A viewer who hangs up now and then and resumes."""
