@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
-from services.agent.domain.journal import CallRecord, Journal, StepRecord, fold
+from services.agent.domain.journal import AskModel, CallRecord, CloseAnswer, Journal, ResumePoint, StepRecord, fold
 from services.agent.domain.run import Claim, Ending, Run, StopReason
 from services.agent.engine import execution, tool_manager
 from services.agent.engine.coordinator import StatelessCoordinator
@@ -104,12 +104,29 @@ _request_stop = Tables.request_stop
 # -- journal
 
 
+def _gives_up(journal: Journal, max_steps: int) -> ResumePoint:
+    """Whoever finds an earlier owner's journal fails the run."""
+    if journal.steps:
+        return ResumePoint((), Ending("failed", "error", "Its worker was lost", "INTERNAL_ERROR"))
+    return fold(journal, max_steps)
+
+
+def _calls_it_done(journal: Journal, max_steps: int) -> ResumePoint:
+    """Whoever finds an earlier owner's journal takes the run for done."""
+    if journal.steps:
+        return ResumePoint((), Ending("completed", "stop", "Agent run completed"))
+    return fold(journal, max_steps)
+
+
 def _forgets(_: Journal, max_steps: int) -> Any:
     return fold(Journal(), max_steps)
 
 
-def _asks_again(journal: Journal, max_steps: int) -> Any:
-    return fold(replace(journal, calls=()), max_steps)
+def _asks_again(journal: Journal, max_steps: int) -> ResumePoint:
+    point = fold(journal, max_steps)
+    if isinstance(point.move, CloseAnswer):
+        return replace(point, move=AskModel(point.move.step.step_no, again=point.move.step))
+    return point
 
 
 def _intent_later(self: Tables, fence: Fence, record: StepRecord, input_hash: bytes, writes: Writes) -> int:
@@ -224,6 +241,8 @@ BUGS = (
         _replaced(Tables, claim=_claim_without_a_new_epoch),
     ),
     Bug("steps restart at 1 on resume", 6, "I4", _replaced(execution, fold=_forgets)),
+    Bug("a take-over fails the run", 0, "I8", _replaced(execution, fold=_gives_up)),
+    Bug("a take-over completes the run", 0, "I8", _replaced(execution, fold=_calls_it_done)),
     Bug("a failed run has no terminal frame", 7, "I8", _replaced(Tables, finish_run=_ends_silently)),
     Bug("a failed run is called completed", 7, "I8", _replaced(Tables, finish_run=_calls_all_completed)),
     Bug("replay takes away what it replayed", 8, "I10-I12", _trimmed_replay),

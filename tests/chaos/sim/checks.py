@@ -9,7 +9,8 @@ from uuid import UUID
 
 from mesh.agent.v1 import events_pb2
 
-from services.agent.domain.run import ACTIVE
+from services.agent.domain.journal import fold
+from services.agent.domain.run import ACTIVE, Ending
 from tests.chaos.sim.tables import Commit
 from tests.chaos.sim.world import Story
 from tests.fakes.run_stream import MemoryStore, View, check, place
@@ -26,6 +27,7 @@ def violations(story: Story) -> list[str]:
         found += _model_calls(story, run_id, commits)
         found += _effects(story, run_id, commits)
         found += _ending(story, run_id)
+        found += _deserved(story, run_id, commits)
         found += _kept(story, run_id)
         found += _charged(story, run_id)
         found += _seen(story, run_id)
@@ -135,6 +137,30 @@ def _ending(story: Story, run_id: UUID) -> Iterator[str]:
         yield f"I8 given up as poison after {story.fate.happened.total()} faults"
     if row.attempt > 5:
         yield f"I18 attempt {row.attempt}"
+
+
+def _deserved(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """A run ends as its script, its journal and its people say: a take-over ends nothing."""
+    row = story.tables.runs[run_id]
+    steps = sum(run == run_id for run, _ in story.tables.steps)
+    move = fold(story.tables.load(run_id), row.spec.max_steps).move
+    match row.run.status:
+        case "completed" if not isinstance(move, Ending) or move.status != "completed":
+            yield f"I8 completed, and its journal goes on with {type(move).__name__}"
+        case "failed" if not _poisoned(story, run_id) and not _fails_by_itself(row.spec.prompt, steps):
+            yield f"I8 failed in step {steps} of {row.spec.prompt}"
+        case "stopped" if all(commit.what != "stop" for commit in commits):
+            yield "I8 stopped, and nobody asked for it"
+
+
+def _fails_by_itself(script: str, steps: int) -> bool:
+    """Whether the model was told to fail, in the step that was the last one."""
+    return "[[fail 400]]" in script and steps == script.count("[[step]]") + 1
+
+
+def _poisoned(story: Story, run_id: UUID) -> bool:
+    last = events_pb2.RunEvent.FromString(story.tables.events[run_id][-1].payload)
+    return last.run_ended.reason == "poison"
 
 
 def _kept(story: Story, run_id: UUID) -> Iterator[str]:
