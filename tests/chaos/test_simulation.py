@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.sim.bugs import BUGS, Bug, hunt
 from tests.chaos.sim.checks import violations
-from tests.chaos.sim.world import play
+from tests.chaos.sim.world import DEADLY, play
 
 TRIES = 400
 
@@ -23,6 +23,14 @@ def test_an_interleaving_is_played_again_by_its_seed() -> None:
     assert first.tables.commits == second.tables.commits
     assert first.deeds.effects == second.deeds.effects
     assert first.fate.happened == second.fate.happened
+
+
+def test_a_run_that_loses_its_owner_five_times_in_vain_is_given_up_with_a_dead_letter() -> None:
+    told = [play(f"deadly {number}", 0, DEADLY) for number in range(20)]
+    assert [violation for story in told for violation in violations(story)] == []
+    given_up = [story for story in told if story.tables.letters]
+    assert len(given_up) > 5
+    assert all(story.fate.happened["kill"] >= 5 for story in given_up)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name.replace(" ", "_"))

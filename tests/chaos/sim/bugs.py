@@ -18,6 +18,7 @@ from services.agent.engine.log import RunLog
 from services.agent.ports import Fence, Owed, Stamped, Writes
 from services.agent.stream.history import History
 from services.agent.stream.publisher import RunPublisher
+from tests.chaos.sim import tables
 from tests.chaos.sim.checks import violations
 from tests.chaos.sim.tables import Row, Tables
 from tests.chaos.sim.world import play
@@ -99,6 +100,10 @@ def _forgets_the_stop(self: Tables, run_id: UUID, reason: StopReason, ended: Sta
 
 
 _request_stop = Tables.request_stop
+
+
+def _no_letter(self: Tables, row: Row) -> None:
+    """The run is ended, and nobody is told."""
 
 
 # -- journal
@@ -241,6 +246,8 @@ BUGS = (
         _replaced(Tables, claim=_claim_without_a_new_epoch),
     ),
     Bug("steps restart at 1 on resume", 6, "I4", _replaced(execution, fold=_forgets)),
+    Bug("the attempt limit is forgotten", 0, "I18", _replaced(tables, ATTEMPT_LIMIT=10**6)),
+    Bug("a poisoned run leaves no dead letter", 0, "I18", _replaced(Tables, _bury=_no_letter)),
     Bug("a take-over fails the run", 0, "I8", _replaced(execution, fold=_gives_up)),
     Bug("a take-over completes the run", 0, "I8", _replaced(execution, fold=_calls_it_done)),
     Bug("a failed run has no terminal frame", 7, "I8", _replaced(Tables, finish_run=_ends_silently)),

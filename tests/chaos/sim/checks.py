@@ -10,7 +10,7 @@ from uuid import UUID
 from mesh.agent.v1 import events_pb2
 
 from services.agent.domain.journal import fold
-from services.agent.domain.run import ACTIVE, Ending
+from services.agent.domain.run import ACTIVE, ATTEMPT_LIMIT, Ending
 from tests.chaos.sim.tables import Commit
 from tests.chaos.sim.world import Story
 from tests.fakes.run_stream import MemoryStore, View, check, place
@@ -27,6 +27,7 @@ def violations(story: Story) -> list[str]:
         found += _model_calls(story, run_id, commits)
         found += _effects(story, run_id, commits)
         found += _ending(story, run_id)
+        found += _attempts(story, run_id, commits)
         found += _deserved(story, run_id, commits)
         found += _kept(story, run_id)
         found += _charged(story, run_id)
@@ -133,10 +134,19 @@ def _ending(story: Story, run_id: UUID) -> Iterator[str]:
         yield f"I8 {row.run.status}, its terminals {ends}"
     elif events[-1].run_ended.status != row.run.status:
         yield f"I8 the row is {row.run.status}, its terminal {events[-1].run_ended.status}"
-    elif events[-1].run_ended.reason == "poison" and story.fate.happened.total() < 5:
-        yield f"I8 given up as poison after {story.fate.happened.total()} faults"
-    if row.attempt > 5:
-        yield f"I18 attempt {row.attempt}"
+
+
+def _attempts(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """At most five claims in vain; who was given up had them all, by a fault each, and has its dead letter."""
+    in_vain, letters, poisoned = 0, story.tables.letters.count(run_id), _poisoned(story, run_id)
+    for commit in commits:
+        in_vain += {"claim": 1, "release": -1, "result": -in_vain}.get(commit.what, 0)
+        if commit.what == "claim" and in_vain > ATTEMPT_LIMIT:
+            yield f"I18 attempt {in_vain}"
+    if letters != poisoned:
+        yield f"I18 {letters} dead letters, poisoned: {poisoned}"
+    if poisoned and (in_vain < ATTEMPT_LIMIT or story.fate.happened.total() < ATTEMPT_LIMIT):
+        yield f"I8 given up as poison after {in_vain} claims in vain and {story.fate.happened.total()} faults"
 
 
 def _deserved(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:

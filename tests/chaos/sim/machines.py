@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,14 +21,17 @@ class Fate:
     faults: int
     wipe: Callable[[], None]
     chance: float = 0.04
+    kinds: Sequence[str] = ("kill", "kill", "sleep", "sleep", "lose", "late", "wipe")
+    may_meet: Callable[[str], bool] = lambda _: True
+    """Which processes, by their name."""
     happened: Counter[str] = field(default_factory=Counter)
 
-    def draw(self) -> str | None:
-        """A fault for a message that is on its way now."""
-        if self.faults == 0 or self.dice.random() > self.chance:
+    def draw(self, name: str) -> str | None:
+        """A fault for a message of this process that is on its way now."""
+        if self.faults == 0 or self.dice.random() > self.chance or not self.may_meet(name):
             return None
         self.faults -= 1
-        fault = self.dice.choice(("kill", "kill", "sleep", "sleep", "lose", "late", "wipe"))
+        fault = self.dice.choice(self.kinds)
         self.happened[fault] += 1
         return fault
 
@@ -51,7 +54,7 @@ class Machine:
     async def cross(self, lost: type[Exception] = StorageUnavailable) -> None:
         """One message, one way. Raises `lost` where it does not arrive; never returns in a process that died."""
         await asyncio.sleep(self._fate.latency())
-        match None if self._safe else self._fate.draw():
+        match None if self._safe else self._fate.draw(self.name):
             case "kill":
                 self.dead.set()
             case "sleep":

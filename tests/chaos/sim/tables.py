@@ -74,6 +74,8 @@ class Tables:
     calls: dict[tuple[UUID, int, int], CallRecord] = field(default_factory=dict)
     events: dict[UUID, list[StoredEvent]] = field(default_factory=dict)
     outbox: list[OutboxRow] = field(default_factory=list)
+    letters: list[UUID] = field(default_factory=list)
+    """Dead letters of runs."""
     commits: list[Commit] = field(default_factory=list)
 
     # -- RunStore
@@ -149,8 +151,12 @@ class Tables:
         row.run = replace(row.run, status=ending.status, epoch=row.run.epoch + 1)
         row.owner = None
         self._insert(row, Writes([ended], [owed]), self.now())
+        self._bury(row)
         self._note("terminal", row, row.run.epoch)
         return True
+
+    def _bury(self, row: Row) -> None:
+        self.letters.append(row.run.run_id)
 
     # -- Leases
 

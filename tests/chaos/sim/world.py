@@ -90,10 +90,27 @@ class Story:
 
 @dataclass(frozen=True)
 class Plot:
-    """What is given: the one run's script, else one or two of the usual, and sometimes a stop."""
+    """What is given: the one run's script, else one or two of the usual, and sometimes a stop. `kills`: there is one
+    run, and whoever owns it is likely to be killed, so often at most; nothing else happens."""
 
     script: str = ""
     patience_s: float = ENDS_WITHIN_S
+    kills: int = 0
+
+    @property
+    def one_run(self) -> bool:
+        """Whether nobody waits behind the first run."""
+        return bool(self.script or self.kills)
+
+
+USUAL: Final = Plot()
+DEADLY: Final = Plot(kills=8)
+"""More kills than a run may have owners."""
+
+
+def plot_of(seed: str) -> Plot:
+    """What an interleaving is about, where nothing is given: one of ten is deadly."""
+    return DEADLY if random.Random(f"plot {seed}").random() < 0.1 else USUAL
 
 
 class OneLoopHeartbeat(Heartbeat):
@@ -129,7 +146,11 @@ class World:
         self.dice = random.Random(seed)
         self.clock = LoopClock()
         self.tails = SimTails()
-        self.fate = Fate(random.Random(self.dice.getrandbits(64)), faults, self.tails.wipe)
+        fate = random.Random(self.dice.getrandbits(64))
+        if plot.kills:
+            self.fate = Fate(fate, plot.kills, self.tails.wipe, 0.25, ("kill",), self._owns)
+        else:
+            self.fate = Fate(fate, faults, self.tails.wipe)
         self.tables = Tables(loop.time)
         self.deeds = Deeds(loop.time)
         self.tools = SimTools(self.deeds)
@@ -137,6 +158,9 @@ class World:
         self.api = Machine("api", self.fate, safe=True)
         self.workers: list[StatelessCoordinator] = []
         self._ids = 0
+
+    def _owns(self, name: str) -> bool:
+        return any(row.owner == name for row in self.tables.runs.values())
 
     def new_id(self) -> UUID:
         """Ids in order of need."""
@@ -146,7 +170,7 @@ class World:
     async def play(self) -> Story:
         """To the end of every run and of every viewer, or to the end of patience."""
         async with Supervisor() as tasks:
-            for number in range(1 if self._plot.script else self.dice.choice((1, 2))):
+            for number in range(1 if self._plot.one_run else self.dice.choice((1, 2))):
                 self._admit(number + 1)
             self._start_api(tasks)
             for name in ("w1", "w2"):
@@ -326,8 +350,9 @@ class World:
             await asyncio.sleep(0.5)
 
 
-def play(seed: str, faults: int, plot: Plot = Plot()) -> Story:
+def play(seed: str, faults: int, plot: Plot | None = None) -> Story:
     """One interleaving, the same for the same seed."""
+    plot = plot or plot_of(seed)
     random.seed(seed)
     virtual, failures = VirtualLoop(), list[str]()
     with (
