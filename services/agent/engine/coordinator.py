@@ -128,15 +128,18 @@ class StatelessCoordinator:
             return
 
     def _begin(self, claim: Claim) -> None:
+        earlier = self._runs.find(claim.run_id)
+        if earlier:  # its lease had run out, and this worker itself was the next: whatever it does is void
+            earlier[1].cancel()
         execution = Execution(claim, self._parts, self._ownership)
         self._ownership.add(claim)
         task = self._tasks.start_once(f"run {claim.run_id}", execution.run)
         self._runs.add(execution, task)
-        task.add_done_callback(lambda _: self._ended(claim))
+        task.add_done_callback(lambda _: self._ended(execution))
 
-    def _ended(self, claim: Claim) -> None:
-        self._ownership.remove(claim)
-        self._runs.remove(claim.run_id)
+    def _ended(self, execution: Execution) -> None:
+        self._ownership.remove(execution.claim)
+        self._runs.remove(execution)
         self._wake.set()
 
     def _lost(self, run_id: UUID, epoch: int) -> None:

@@ -70,10 +70,11 @@ class Heartbeat:
         with self._guard:
             self._runs[run_id] = epoch
 
-    def remove(self, run_id: UUID) -> None:
-        """Ends it."""
+    def remove(self, run_id: UUID, epoch: int) -> None:
+        """Ends it, unless the run was taken again meanwhile."""
         with self._guard:
-            self._runs.pop(run_id, None)
+            if self._runs.get(run_id) == epoch:
+                del self._runs[run_id]
 
     @property
     def may_steal(self) -> bool:

@@ -39,9 +39,11 @@ class WorkerLifecycle:
         self._executions[execution.claim.run_id] = (execution, task)
         self._empty.clear()
 
-    def remove(self, run_id: UUID) -> None:
-        """It ended here."""
-        self._executions.pop(run_id, None)
+    def remove(self, execution: Execution) -> None:
+        """It ended here. What this worker claimed again meanwhile stays."""
+        held = self.find(execution.claim.run_id)
+        if held and held[0] is execution:
+            del self._executions[execution.claim.run_id]
         if not self._executions:
             self._empty.set()
 

@@ -49,7 +49,7 @@ class RunOwnership:
 
     def remove(self, claim: Claim) -> None:
         """Ends it."""
-        self._heartbeat.remove(claim.run_id)
+        self._heartbeat.remove(claim.run_id, claim.epoch)
 
     async def fresh(self) -> None:
         """Waits until the last good beat is young enough to begin something new."""

@@ -68,6 +68,7 @@ SCRIPTS: Final = (
     f"[[say a]] {CALL} [[delay 20ms]] [[tokens 6]] {CALL} [[step]] [[say b]]",
     f"[[delay 15ms]] [[tokens 4]] [[step]] {CALL} [[step]] [[tokens 3]]",
     "[[delay 30ms]] [[tokens 8]]",
+    "[[say a]] [[wait 8s]] [[say b]]",
     f"[[tokens 2]] {CALL} [[wait 300ms]] [[step]] [[delay 10ms]] [[tokens 3]] [[fail 400]]",
 )
 
@@ -90,21 +91,23 @@ class Story:
 
 @dataclass(frozen=True)
 class Plot:
-    """What is given: the one run's script, else one or two of the usual, and sometimes a stop. `kills`: there is one
-    run, and whoever owns it is likely to be killed, so often at most; nothing else happens."""
+    """What is given: the one run's script, else one or two of the usual, and sometimes a stop. `times`: there is
+    one run, and whoever owns it is likely to meet one kind of fault, so often at most; nothing else happens."""
 
     script: str = ""
     patience_s: float = ENDS_WITHIN_S
-    kills: int = 0
+    times: int = 0
+    fault: str = "kill"
+    workers: tuple[str, ...] = ("w1", "w2")
 
     @property
     def one_run(self) -> bool:
         """Whether nobody waits behind the first run."""
-        return bool(self.script or self.kills)
+        return bool(self.script or self.times)
 
 
 USUAL: Final = Plot()
-DEADLY: Final = Plot(kills=8)
+DEADLY: Final = Plot(times=8)
 """More kills than a run may have owners."""
 
 
@@ -147,8 +150,8 @@ class World:
         self.clock = LoopClock()
         self.tails = SimTails()
         fate = random.Random(self.dice.getrandbits(64))
-        if plot.kills:
-            self.fate = Fate(fate, plot.kills, self.tails.wipe, 0.25, ("kill",), self._owns)
+        if plot.times:
+            self.fate = Fate(fate, plot.times, self.tails.wipe, 0.25, (plot.fault,), self._owns)
         else:
             self.fate = Fate(fate, faults, self.tails.wipe)
         self.tables = Tables(loop.time)
@@ -173,7 +176,7 @@ class World:
             for number in range(1 if self._plot.one_run else self.dice.choice((1, 2))):
                 self._admit(number + 1)
             self._start_api(tasks)
-            for name in ("w1", "w2"):
+            for name in self._plot.workers:
                 tasks.start_once(name, lambda name=name: self._keep(name))  # type: ignore[misc]
             watching = [tasks.start_once("view", lambda r=run: self._watch(r)) for run in self._viewers()]  # type: ignore[misc]
             if not self._plot.script and self.dice.random() < 0.5:

@@ -81,7 +81,7 @@ async def test_it_renews_what_was_added_until_it_is_removed_on_a_thread_of_its_o
     async with working() as worker:
         worker.heartbeat.add(RUN, 3)
         await until(lambda: [(RUN, 3)] in worker.leases.beats)
-        worker.heartbeat.remove(RUN)
+        worker.heartbeat.remove(RUN, 3)
         await worker.beaten()
         assert worker.leases.beats[-1] == []
         assert threading.get_ident() not in worker.leases.threads
@@ -102,6 +102,15 @@ async def test_a_beat_of_an_earlier_epoch_says_nothing_of_the_run_that_was_taken
     worker.heartbeat.add(RUN, 4)
     worker.heartbeat._learn({RUN: 3}, {})  # the answer to a beat that was under way meanwhile
     assert worker.lost == []
+
+
+async def test_the_end_of_an_earlier_epoch_leaves_the_run_that_was_taken_again_its_lease() -> None:
+    async with working() as worker:
+        worker.heartbeat.add(RUN, 3)
+        worker.heartbeat.add(RUN, 4)
+        worker.heartbeat.remove(RUN, 3)
+        await worker.beaten()
+        assert worker.leases.beats[-1] == [(RUN, 4)]
 
 
 async def test_a_stop_is_handed_on_with_its_reason() -> None:
