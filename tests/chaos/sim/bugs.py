@@ -8,13 +8,20 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from services.agent.domain.journal import AskModel, CallRecord, CloseAnswer, Journal, ResumePoint, StepRecord, fold
+from services.agent.domain.rows import Charge
 from services.agent.domain.run import Claim, Ending, Run, StopReason
-from services.agent.engine import execution, tool_manager
+from services.agent.engine import bill, execution, tool_manager
 from services.agent.engine.coordinator import StatelessCoordinator
 from services.agent.engine.log import RunLog
+from services.agent.engine.response_processor import Answer
+from services.agent.engine.step import Failed, StepRunner
+from services.agent.engine.tool_manager import ToolManager
+from services.agent.llm.classify import of_type
+from services.agent.llm.errors import ErrorType
+from services.agent.llm.port import ModelRequest, Usage
 from services.agent.ports import Fence, Owed, Stamped, Writes
 from services.agent.stream.history import History
 from services.agent.stream.publisher import RunPublisher
@@ -134,6 +141,26 @@ def _asks_again(journal: Journal, max_steps: int) -> ResumePoint:
     return point
 
 
+def _asks_for_the_stored(journal: Journal, max_steps: int) -> ResumePoint:
+    """What stands in the journal is not looked at: its last answer is asked for again, where nothing came of it yet."""
+    steps = sorted(journal.steps, key=lambda step: step.step_no)
+    if steps and all(call.step_no < steps[-1].step_no for call in journal.calls):
+        steps[-1] = replace(steps[-1], state="started")
+    return fold(replace(journal, steps=tuple(steps)), max_steps)
+
+
+async def _doubts(
+    self: StepRunner, step: StepRecord, request: ModelRequest, answer: Answer, tools: ToolManager, cut: str | None
+) -> StepRecord:
+    """A whole answer is taken for one that failed, once."""
+    if request.attempt == 1 and cut is None and not tools.begun:
+        raise Failed(of_type(ErrorType.API), answer)
+    return await _answered(self, step, request, answer, tools, cut)
+
+
+_answered = StepRunner._answered
+
+
 def _intent_later(self: Tables, fence: Fence, record: StepRecord, input_hash: bytes, writes: Writes) -> int:
     """INTENT is not written before the model is asked."""
     return self._insert(self._intent(fence), writes)
@@ -147,6 +174,20 @@ def _key_of_this_try(run_id: UUID, step_no: int, ordinal: int) -> str:
 
 
 # -- what is owed
+
+
+def _charges_nothing(run_id: UUID, model: str, step: StepRecord, usage: Usage) -> Charge | None:
+    """Of a second step."""
+    return _charge(run_id, model, step, usage) if step.step_no == 1 else None
+
+
+def _charges_twice(self: RunLog, charges: Sequence[Charge], *, release: bool) -> Owed:
+    """The second time under a key that names no run."""
+    again = [replace(charge, key=f"post:{uuid5(NAMESPACE_OID, charge.key)}") for charge in charges]
+    return _charges(self, [*charges, *again], release=release)
+
+
+_charge, _charges = bill.charge, RunLog._charges
 
 
 def _evicts(self: Tables, limit: int) -> Any:
@@ -265,6 +306,10 @@ BUGS = (
     Bug("a stop is answered and forgotten", 0, "I7", _replaced(Tables, request_stop=_forgets_the_stop)),
     Bug("the model is asked before its INTENT is stored", 0, "I6", _replaced(Tables, begin_step=_intent_later)),
     Bug("the model is asked again although its tools have begun", 0, "I4", _replaced(execution, fold=_asks_again)),
+    Bug("an answer that is stored is asked for again", 0, "I5", _replaced(execution, fold=_asks_for_the_stored)),
+    Bug("a whole answer is asked for again by its owner", 0, "I5", _replaced(StepRunner, _answered=_doubts)),
+    Bug("a charge is dropped", 0, "I15", _replaced(bill, charge=_charges_nothing)),
+    Bug("a step is charged again under another key", 0, "I15", _replaced(RunLog, _charges=_charges_twice)),
     Bug("a tool's key is new for each try", 0, "I4", _replaced(tool_manager, call_key=_key_of_this_try)),
     Bug("events are shown before they are stored", 0, "I10-I12", _shown_before_stored),
     Bug(

@@ -25,6 +25,7 @@ def violations(story: Story) -> list[str]:
         found += _once(commits)
         found += _stopped(story, run_id, commits)
         found += _model_calls(story, run_id, commits)
+        found += _paid_calls(story, run_id, commits)
         found += _effects(story, run_id, commits)
         found += _ending(story, run_id)
         found += _attempts(story, run_id, commits)
@@ -92,17 +93,33 @@ def _model_calls(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[
         if commit.what == "intent":
             intents[f"{run_id}:{commit.key}"].append(commit)
     asked: defaultdict[str, list[float]] = defaultdict(list)
-    for at, step, _ in story.deeds.asked:
-        if step.startswith(str(run_id)):
-            asked[step].append(at)
+    for call in story.deeds.asked:
+        if call.step.startswith(str(run_id)):
+            asked[call.step].append(call.at)
     for step, times in asked.items():
         for number, at in enumerate(times):
             if number >= len(intents[step]) or at < intents[step][number].at:
                 yield f"I6 {step} is asked for the {number + 1}. time without an INTENT"
-    for step, count in Counter(step for _, step, _ in story.deeds.asked if step in intents).items():
-        owners = len({commit.epoch for commit in intents[step]})
-        if count > 3 * owners:
-            yield f"I5 {step} is asked {count} times by {owners} owners"
+
+
+def _paid_calls(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """A step is paid for once, and once more for each take-over that met it without a RESULT; by one owner once."""
+    met: Counter[str] = Counter()
+    begun: set[str] = set()
+    for commit in commits:
+        if commit.what == "intent" and ":" not in commit.key:
+            begun.add(commit.key)
+        elif commit.what == "result":
+            begun.discard(commit.key)
+        elif commit.what == "claim":
+            met.update(begun)
+    paid = [call for call in story.deeds.asked if call.paid and call.step.startswith(str(run_id))]
+    for step, count in Counter(call.step.partition(":")[2] for call in paid).items():
+        if count > 1 + met[step]:
+            yield f"I5 step {step} is paid for {count} times, and {met[step]} take-overs met it"
+    for (step, epoch), count in Counter((call.step, call.epoch) for call in paid).items():
+        if count > 1:
+            yield f"I5 {step} is paid for {count} times in epoch {epoch}"
 
 
 def _effects(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
@@ -194,7 +211,9 @@ def _kept(story: Story, run_id: UUID) -> Iterator[str]:
 def _charged(story: Story, run_id: UUID) -> Iterator[str]:
     done = {step for run, step in story.tables.steps if run == run_id and story.tables.steps[run, step].state == "done"}
     posts = Counter(
-        charge.step_no for charge in story.deeds.posts.values() if f":{run_id}:" in charge.key and not charge.wasted
+        post.charge.step_no
+        for post in story.deeds.posts.values()
+        if post.run_id == str(run_id) and not post.charge.wasted
     )
     if set(posts) != done or any(count > 1 for count in posts.values()):
         yield f"I15 steps {sorted(done)} are done, charges {dict(posts)}"

@@ -69,6 +69,7 @@ SCRIPTS: Final = (
     f"[[delay 15ms]] [[tokens 4]] [[step]] {CALL} [[step]] [[tokens 3]]",
     "[[delay 30ms]] [[tokens 8]]",
     "[[say a]] [[wait 8s]] [[say b]]",
+    f"[[fail 503 times 2]] [[tokens 4]] {CALL} [[step]] [[fail 503 times 1]] [[tokens 2]]",
     f"[[tokens 2]] {CALL} [[wait 300ms]] [[step]] [[delay 10ms]] [[tokens 3]] [[fail 400]]",
 )
 
