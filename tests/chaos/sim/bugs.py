@@ -68,20 +68,32 @@ def _sweep_ends_long_runs(self: Tables, owner: str, ttl_s: float, limit: int, st
 
 
 def _claim_over_a_live_owner(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+    """Once a run."""
     for row in self.runs.values():
-        if row.run.status == "running" and row.owner != owner:
+        if row.run.status == "running" and row.owner != owner and row.attempt == 1:
             row.lease_until = -1.0
-    return _claim(self, owner, ttl_s, limit, steal)
+    return _claim(self, owner, ttl_s, limit, steal=True)
+
+
+def _claim_over_a_live_epoch(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+    """Owner and lease are written over, and whoever was there may write on."""
+    claims = _claim_over_a_live_owner(self, owner, ttl_s, limit, steal)
+    return [claim if claim.epoch == 1 else _under_epoch_1(self, claim) for claim in claims]
 
 
 def _claim_without_a_new_epoch(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
-    claims = []
-    for claim in _claim(self, owner, ttl_s, limit, steal):
-        row = self.runs[claim.run_id]
-        row.run = replace(row.run, epoch=1)
-        self.commits[-1] = replace(self.commits[-1], epoch=1)
-        claims.append(replace(claim, run=row.run))
-    return claims
+    claims = _claim(self, owner, ttl_s, limit, steal)
+    return [claim if claim.epoch == 1 else _under_epoch_1(self, claim) for claim in claims]
+
+
+def _under_epoch_1(tables: Tables, claim: Claim) -> Claim:
+    row = tables.runs[claim.run_id]
+    row.run = replace(row.run, epoch=1)
+    tables.commits[:] = [
+        replace(commit, epoch=1) if (commit.run_id, commit.epoch) == (claim.run_id, claim.epoch) else commit
+        for commit in tables.commits
+    ]
+    return replace(claim, run=row.run)
 
 
 _claim = Tables.claim
@@ -284,8 +296,10 @@ BUGS = (
         "a claim overwrites a live owner, under the same epoch",
         5,
         "I1",
-        _replaced(Tables, claim=_claim_without_a_new_epoch),
+        _replaced(Tables, claim=_claim_over_a_live_epoch),
     ),
+    Bug("a claim takes a run whose owner lives", 0, "I1", _replaced(Tables, claim=_claim_over_a_live_owner)),
+    Bug("a run is taken over under its old epoch", 0, "I1", _replaced(Tables, claim=_claim_without_a_new_epoch)),
     Bug("steps restart at 1 on resume", 6, "I4", _replaced(execution, fold=_forgets)),
     Bug("the attempt limit is forgotten", 0, "I18", _replaced(tables, ATTEMPT_LIMIT=10**6)),
     Bug("a poisoned run leaves no dead letter", 0, "I18", _replaced(Tables, _bury=_no_letter)),

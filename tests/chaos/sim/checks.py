@@ -42,6 +42,8 @@ def _ownership(commits: list[Commit]) -> Iterator[str]:
     for commit in commits:
         if commit.what == "claim" and commit.owner:
             owners[commit.epoch].add(commit.owner)
+        if commit.cut_s:
+            yield f"I1 {commit.owner} claims while the lease before runs for {commit.cut_s:.2f} s more"
         if commit.epoch < highest:
             yield f"I2 {commit.what} {commit.key} of epoch {commit.epoch} behind epoch {highest}"
         highest = max(highest, commit.epoch)

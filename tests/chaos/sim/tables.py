@@ -62,6 +62,8 @@ class Commit:
     status: str
     stopping: bool
     key: str = ""
+    cut_s: float = 0.0
+    """Of a claim: what was left of the lease before it; 0: it was over, or given back."""
 
 
 @dataclass
@@ -76,6 +78,8 @@ class Tables:
     outbox: list[OutboxRow] = field(default_factory=list)
     letters: list[UUID] = field(default_factory=list)
     """Dead letters of runs."""
+    promised: dict[UUID, float] = field(default_factory=dict)
+    """Until when the owner of a run may count on it. For the checks: no statement reads it."""
     commits: list[Commit] = field(default_factory=list)
 
     # -- RunStore
@@ -116,7 +120,7 @@ class Tables:
         for row in (orphans + heads)[:limit]:
             row.run = replace(row.run, status="running", epoch=row.run.epoch + 1)
             row.owner, row.attempt, row.lease_until = owner, row.attempt + 1, self.now() + ttl_s
-            self._note("claim", row, row.run.epoch)
+            self._note("claim", row, row.run.epoch, cut_s=self._promise(row, ttl_s))
             left = row.deadline - self.now()
             claims.append(Claim(row.run, row.spec, row.stop_reason, row.attempt, left))
         return claims
@@ -136,6 +140,7 @@ class Tables:
         row = self._fenced(fence)
         if row is not None:
             row.owner, row.lease_until, row.attempt = None, self.now(), max(row.attempt - 1, 0)
+            self.promised.pop(fence.run_id, None)
             self._note("release", row, fence.epoch)
 
     def poisoned(self, limit: int) -> list[Run]:
@@ -166,6 +171,7 @@ class Tables:
             row = self.runs[run_id]
             if row.run.epoch == epoch and row.run.status == "running":
                 row.lease_until = self.now() + ttl_s
+                self._promise(row, ttl_s)
                 owned[run_id] = row.stop_reason
         return owned
 
@@ -333,6 +339,12 @@ class Tables:
     def _owe(self, row: Row, seq: int, owed: Owed, due_at: float) -> None:
         self.outbox.append(OutboxRow(row.run.run_id, row.run.account_id, OwedRow(seq, owed.kind, owed.payload), due_at))
 
-    def _note(self, what: str, row: Row, epoch: int, key: str = "") -> None:
+    def _promise(self, row: Row, ttl_s: float) -> float:
+        """A lease begins or is renewed; seconds that were left of the one before."""
+        before = self.promised.get(row.run.run_id, 0.0)
+        self.promised[row.run.run_id] = self.now() + ttl_s
+        return max(before - self.now(), 0.0)
+
+    def _note(self, what: str, row: Row, epoch: int, key: str = "", cut_s: float = 0.0) -> None:
         run, stopping = row.run, row.stop_reason is not None
-        self.commits.append(Commit(self.now(), what, run.run_id, epoch, row.owner, run.status, stopping, key))
+        self.commits.append(Commit(self.now(), what, run.run_id, epoch, row.owner, run.status, stopping, key, cut_s))
