@@ -22,13 +22,13 @@ from services.agent.engine.tool_manager import ToolManager
 from services.agent.llm.classify import of_type
 from services.agent.llm.errors import ErrorType
 from services.agent.llm.port import ModelRequest, Usage
-from services.agent.ports import Fence, Owed, Stamped, Writes
+from services.agent.ports import Due, Fence, Owed, Stamped, Writes
 from services.agent.stream.history import History
 from services.agent.stream.publisher import RunPublisher
 from tests.chaos.sim import tables
 from tests.chaos.sim.checks import violations
-from tests.chaos.sim.tables import Row, Tables
-from tests.chaos.sim.world import play
+from tests.chaos.sim.tables import OutboxRow, Row, Tables
+from tests.chaos.sim.world import DEADLINE_S, play
 from tests.fakes.run_stream import MemoryTail
 
 Plant = Callable[[], AbstractContextManager[Any]]
@@ -61,7 +61,7 @@ _begin = StatelessCoordinator._begin
 
 def _sweep_ends_long_runs(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
     for row in self.runs.values():
-        if row.run.status == "running" and row.deadline - self.now() < 3600 - 0.25:
+        if row.run.status == "running" and row.deadline - self.clock() < DEADLINE_S - 0.25:
             row.run = replace(row.run, status="completed")
             self._note("terminal", row, row.run.epoch)
     return _claim(self, owner, ttl_s, limit, steal)
@@ -97,6 +97,18 @@ def _under_epoch_1(tables: Tables, claim: Claim) -> Claim:
 
 
 _claim = Tables.claim
+
+
+def _over_only_behind(self: Tables, row: Row) -> bool:
+    return row.lease_until < self.clock()
+
+
+def _due_only_behind(self: Tables, row: OutboxRow) -> bool:
+    return row.due_at < self.clock()
+
+
+def _started_until(self: Tables, ttl_s: float) -> bool:
+    return self.clock() <= self.started + ttl_s
 
 
 def _any_head(self: Tables, row: Row) -> bool:
@@ -202,9 +214,13 @@ def _charges_twice(self: RunLog, charges: Sequence[Charge], *, release: bool) ->
 _charge, _charges = bill.charge, RunLog._charges
 
 
-def _evicts(self: Tables, limit: int) -> Any:
-    self.outbox = [row for row in self.outbox if row.delivered or self.now() - row.due_at < 0.1]
-    return []
+def _evicts(self: Tables, limit: int) -> list[Due]:
+    """The messages that were not delivered when they were due."""
+    self.outbox = [row for row in self.outbox if row.owed.kind == "charges" or row.delivered or not self._is_due(row)]
+    return _due(self, limit)
+
+
+_due = Tables.due
 
 
 def _cleans_up(self: Tables, fence: Fence, ending: Ending, writes: Writes) -> bool:
@@ -301,6 +317,24 @@ BUGS = (
     Bug("a claim takes a run whose owner lives", 0, "I1", _replaced(Tables, claim=_claim_over_a_live_owner)),
     Bug("a run is taken over under its old epoch", 0, "I1", _replaced(Tables, claim=_claim_without_a_new_epoch)),
     Bug("steps restart at 1 on resume", 6, "I4", _replaced(execution, fold=_forgets)),
+    Bug(
+        "a lease from before the clock was put back holds for an hour",
+        0,
+        "I8",
+        _replaced(Tables, _is_over=_over_only_behind),
+    ),
+    Bug(
+        "after the clock was put back, nobody takes a run over for an hour",
+        0,
+        "I8",
+        _replaced(Tables, _just_started=_started_until),
+    ),
+    Bug(
+        "what was owed before the clock was put back waits for an hour",
+        0,
+        "I16",
+        _replaced(Tables, _is_due=_due_only_behind),
+    ),
     Bug("the attempt limit is forgotten", 0, "I18", _replaced(tables, ATTEMPT_LIMIT=10**6)),
     Bug("a poisoned run leaves no dead letter", 0, "I18", _replaced(Tables, _bury=_no_letter)),
     Bug("a take-over fails the run", 0, "I8", _replaced(execution, fold=_gives_up)),

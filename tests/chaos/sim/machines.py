@@ -15,13 +15,15 @@ from services.kit.postgres import StorageUnavailable
 
 @dataclass
 class Fate:
-    """What may still happen in one interleaving: so many faults, wherever the dice say. `wipe` is FLUSHALL."""
+    """What may still happen in one interleaving: so many faults, wherever the dice say. `wipe` is FLUSHALL,
+    `move_clock` puts Postgres' an hour ahead, or back, or right again."""
 
     dice: random.Random
     faults: int
     wipe: Callable[[], None]
+    move_clock: Callable[[], None]
     chance: float = 0.04
-    kinds: Sequence[str] = ("kill", "kill", "sleep", "sleep", "lose", "late", "wipe")
+    kinds: Sequence[str] = ("kill", "kill", "sleep", "sleep", "lose", "late", "wipe", "clock")
     may_meet: Callable[[str], bool] = lambda _: True
     """Which processes, by their name."""
     happened: Counter[str] = field(default_factory=Counter)
@@ -67,6 +69,8 @@ class Machine:
                 await asyncio.sleep(self._fate.dice.choice((0.3, 1.5)))
             case "wipe":
                 self._fate.wipe()
+            case "clock":
+                self._fate.move_clock()
         await self._here()
 
     async def nap(self, seconds: float) -> None:

@@ -1,5 +1,5 @@
 """One interleaving: a seed decides how long every message takes, which are lost, who dies and sleeps, when somebody
-stops a run, hangs up, or wipes Redis. The engine is the real one; time is virtual."""
+stops a run, hangs up, wipes Redis, or sets Postgres' clock. The engine is the real one; time is virtual."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ from tests.support.virtual_loop import VirtualLoop
 
 BEATS: Final = HeartbeatSettings(0.3, 1.0, 30.0)
 SWEEP_S: Final = 0.3
+HOUR_S: Final = 3600.0
+DEADLINE_S: Final = 3 * HOUR_S
+"""No clock that is moved makes a run too long."""
 ENDS_WITHIN_S: Final = 120.0
 PACE: Final = Pace(idle_s=0.5, overdue_s=0.2, away_s=0.1)
 NAMES: Final = UUID("0c3b6a1e-0000-4000-8000-000000000000")
@@ -152,16 +155,19 @@ class World:
         self.tails = SimTails()
         fate = random.Random(self.dice.getrandbits(64))
         if plot.times:
-            self.fate = Fate(fate, plot.times, self.tails.wipe, 0.25, (plot.fault,), self._owns)
+            self.fate = Fate(fate, plot.times, self.tails.wipe, self._move_clock, 0.25, (plot.fault,), self._owns)
         else:
-            self.fate = Fate(fate, faults, self.tails.wipe)
-        self.tables = Tables(loop.time)
+            self.fate = Fate(fate, faults, self.tails.wipe, self._move_clock)
+        self.tables = Tables(loop.time, started=0.0)
         self.deeds = Deeds(loop.time)
         self.tools = SimTools(self.deeds)
         self.story = Story(seed, self.tables, self.deeds, self.fate)
         self.api = Machine("api", self.fate, safe=True)
         self.workers: list[StatelessCoordinator] = []
         self._ids = 0
+
+    def _move_clock(self) -> None:
+        self.tables.move_clock(0.0 if self.tables.ahead_s else self.fate.dice.choice((-HOUR_S, HOUR_S)))
 
     def _owns(self, name: str) -> bool:
         return any(row.owner == name for row in self.tables.runs.values())
@@ -203,8 +209,8 @@ class World:
             10**12,
         )
         new = NewRun(
-            run_id, account, thread, uuid5(NAMES, "project"), ChosenAgent(account, account, None), turn, spec, 3600.0,
-            b"", None, b"", b"",
+            run_id, account, thread, uuid5(NAMES, "project"), ChosenAgent(account, account, None), turn, spec,
+            DEADLINE_S, b"", None, b"", b"",
         )  # fmt: skip
         self.tables.admit(Opening(cast(Any, None), lambda _: None, self.clock.now).complete(new))
         self.story.runs.append(run_id)
