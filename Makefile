@@ -69,8 +69,8 @@ fuzz: setup ## thousands of requests that nobody would write, to every REST rout
 bench: setup ## measure side by side, print ratios, write bench/results
 	$(BIN)/python -m tests.bench
 
-chaos: setup ## over 1,000 faults into a whole mesh, every invariant checked; the table goes into docs/reliability.md
-	$(BIN)/python -m tests.chaos.sim
+chaos: setup ## over 1,000 faults into a whole mesh, every invariant checked; the tables go into docs/reliability.md
+	$(BIN)/python -m tests.chaos.sim --write
 	$(BIN)/python -m tests.chaos.baseline --write
 	$(BIN)/python -m tests.chaos --write
 

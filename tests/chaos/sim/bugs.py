@@ -8,19 +8,27 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
-from services.agent.domain.journal import CallRecord, Journal, StepRecord, fold
-from services.agent.domain.run import Claim, Ending
-from services.agent.engine import execution, tool_manager
+from services.agent.domain.journal import AskModel, CallRecord, CloseAnswer, Journal, ResumePoint, StepRecord, fold
+from services.agent.domain.rows import Charge
+from services.agent.domain.run import Claim, Ending, Run, StopReason
+from services.agent.engine import bill, execution, tool_manager
 from services.agent.engine.coordinator import StatelessCoordinator
 from services.agent.engine.log import RunLog
-from services.agent.ports import Fence, Writes
+from services.agent.engine.response_processor import Answer
+from services.agent.engine.step import Failed, StepRunner
+from services.agent.engine.tool_manager import ToolManager
+from services.agent.llm.classify import of_type
+from services.agent.llm.errors import ErrorType
+from services.agent.llm.port import ModelRequest, Usage
+from services.agent.ports import Due, Fence, Owed, Stamped, Writes
 from services.agent.stream.history import History
 from services.agent.stream.publisher import RunPublisher
+from tests.chaos.sim import tables
 from tests.chaos.sim.checks import violations
-from tests.chaos.sim.tables import Row, Tables
-from tests.chaos.sim.world import play
+from tests.chaos.sim.tables import OutboxRow, Row, Tables
+from tests.chaos.sim.world import DEADLINE_S, play
 from tests.fakes.run_stream import MemoryTail
 
 Plant = Callable[[], AbstractContextManager[Any]]
@@ -53,30 +61,54 @@ _begin = StatelessCoordinator._begin
 
 def _sweep_ends_long_runs(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
     for row in self.runs.values():
-        if row.run.status == "running" and row.deadline - self.now() < 3600 - 0.25:
+        if row.run.status == "running" and row.deadline - self.clock() < DEADLINE_S - 0.25:
             row.run = replace(row.run, status="completed")
             self._note("terminal", row, row.run.epoch)
     return _claim(self, owner, ttl_s, limit, steal)
 
 
 def _claim_over_a_live_owner(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+    """Once a run."""
     for row in self.runs.values():
-        if row.run.status == "running" and row.owner != owner:
+        if row.run.status == "running" and row.owner != owner and row.attempt == 1:
             row.lease_until = -1.0
-    return _claim(self, owner, ttl_s, limit, steal)
+    return _claim(self, owner, ttl_s, limit, steal=True)
+
+
+def _claim_over_a_live_epoch(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
+    """Owner and lease are written over, and whoever was there may write on."""
+    claims = _claim_over_a_live_owner(self, owner, ttl_s, limit, steal)
+    return [claim if claim.epoch == 1 else _under_epoch_1(self, claim) for claim in claims]
 
 
 def _claim_without_a_new_epoch(self: Tables, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
-    claims = []
-    for claim in _claim(self, owner, ttl_s, limit, steal):
-        row = self.runs[claim.run_id]
-        row.run = replace(row.run, epoch=1)
-        self.commits[-1] = replace(self.commits[-1], epoch=1)
-        claims.append(replace(claim, run=row.run))
-    return claims
+    claims = _claim(self, owner, ttl_s, limit, steal)
+    return [claim if claim.epoch == 1 else _under_epoch_1(self, claim) for claim in claims]
+
+
+def _under_epoch_1(tables: Tables, claim: Claim) -> Claim:
+    row = tables.runs[claim.run_id]
+    row.run = replace(row.run, epoch=1)
+    tables.commits[:] = [
+        replace(commit, epoch=1) if (commit.run_id, commit.epoch) == (claim.run_id, claim.epoch) else commit
+        for commit in tables.commits
+    ]
+    return replace(claim, run=row.run)
 
 
 _claim = Tables.claim
+
+
+def _over_only_behind(self: Tables, row: Row) -> bool:
+    return row.lease_until < self.clock()
+
+
+def _due_only_behind(self: Tables, row: OutboxRow) -> bool:
+    return row.due_at < self.clock()
+
+
+def _started_until(self: Tables, ttl_s: float) -> bool:
+    return self.clock() <= self.started + ttl_s
 
 
 def _any_head(self: Tables, row: Row) -> bool:
@@ -92,15 +124,65 @@ def _unstoppable(self: Tables, fence: Fence) -> Row:
     return self._demand(fence)
 
 
+def _forgets_the_stop(self: Tables, run_id: UUID, reason: StopReason, ended: Stamped, owed: Owed) -> Run | None:
+    """Answered, and written nowhere."""
+    row = self.runs[run_id]
+    return _request_stop(self, run_id, reason, ended, owed) if row.run.status == "queued" else row.run
+
+
+_request_stop = Tables.request_stop
+
+
+def _no_letter(self: Tables, row: Row) -> None:
+    """The run is ended, and nobody is told."""
+
+
 # -- journal
+
+
+def _gives_up(journal: Journal, max_steps: int) -> ResumePoint:
+    """Whoever finds an earlier owner's journal fails the run."""
+    if journal.steps:
+        return ResumePoint((), Ending("failed", "error", "Its worker was lost", "INTERNAL_ERROR"))
+    return fold(journal, max_steps)
+
+
+def _calls_it_done(journal: Journal, max_steps: int) -> ResumePoint:
+    """Whoever finds an earlier owner's journal takes the run for done."""
+    if journal.steps:
+        return ResumePoint((), Ending("completed", "stop", "Agent run completed"))
+    return fold(journal, max_steps)
 
 
 def _forgets(_: Journal, max_steps: int) -> Any:
     return fold(Journal(), max_steps)
 
 
-def _asks_again(journal: Journal, max_steps: int) -> Any:
-    return fold(replace(journal, calls=()), max_steps)
+def _asks_again(journal: Journal, max_steps: int) -> ResumePoint:
+    point = fold(journal, max_steps)
+    if isinstance(point.move, CloseAnswer):
+        return replace(point, move=AskModel(point.move.step.step_no, again=point.move.step))
+    return point
+
+
+def _asks_for_the_stored(journal: Journal, max_steps: int) -> ResumePoint:
+    """What stands in the journal is not looked at: its last answer is asked for again, where nothing came of it yet."""
+    steps = sorted(journal.steps, key=lambda step: step.step_no)
+    if steps and all(call.step_no < steps[-1].step_no for call in journal.calls):
+        steps[-1] = replace(steps[-1], state="started")
+    return fold(replace(journal, steps=tuple(steps)), max_steps)
+
+
+async def _doubts(
+    self: StepRunner, step: StepRecord, request: ModelRequest, answer: Answer, tools: ToolManager, cut: str | None
+) -> StepRecord:
+    """A whole answer is taken for one that failed, once."""
+    if request.attempt == 1 and cut is None and not tools.begun:
+        raise Failed(of_type(ErrorType.API), answer)
+    return await _answered(self, step, request, answer, tools, cut)
+
+
+_answered = StepRunner._answered
 
 
 def _intent_later(self: Tables, fence: Fence, record: StepRecord, input_hash: bytes, writes: Writes) -> int:
@@ -118,9 +200,27 @@ def _key_of_this_try(run_id: UUID, step_no: int, ordinal: int) -> str:
 # -- what is owed
 
 
-def _evicts(self: Tables, limit: int) -> Any:
-    self.outbox = [row for row in self.outbox if row.delivered or self.now() - row.due_at < 0.1]
-    return []
+def _charges_nothing(run_id: UUID, model: str, step: StepRecord, usage: Usage) -> Charge | None:
+    """Of a second step."""
+    return _charge(run_id, model, step, usage) if step.step_no == 1 else None
+
+
+def _charges_twice(self: RunLog, charges: Sequence[Charge], *, release: bool) -> Owed:
+    """The second time under a key that names no run."""
+    again = [replace(charge, key=f"post:{uuid5(NAMESPACE_OID, charge.key)}") for charge in charges]
+    return _charges(self, [*charges, *again], release=release)
+
+
+_charge, _charges = bill.charge, RunLog._charges
+
+
+def _evicts(self: Tables, limit: int) -> list[Due]:
+    """The messages that were not delivered when they were due."""
+    self.outbox = [row for row in self.outbox if row.owed.kind == "charges" or row.delivered or not self._is_due(row)]
+    return _due(self, limit)
+
+
+_due = Tables.due
 
 
 def _cleans_up(self: Tables, fence: Fence, ending: Ending, writes: Writes) -> bool:
@@ -212,9 +312,33 @@ BUGS = (
         "a claim overwrites a live owner, under the same epoch",
         5,
         "I1",
-        _replaced(Tables, claim=_claim_without_a_new_epoch),
+        _replaced(Tables, claim=_claim_over_a_live_epoch),
     ),
+    Bug("a claim takes a run whose owner lives", 0, "I1", _replaced(Tables, claim=_claim_over_a_live_owner)),
+    Bug("a run is taken over under its old epoch", 0, "I1", _replaced(Tables, claim=_claim_without_a_new_epoch)),
     Bug("steps restart at 1 on resume", 6, "I4", _replaced(execution, fold=_forgets)),
+    Bug(
+        "a lease from before the clock was put back holds for an hour",
+        0,
+        "I8",
+        _replaced(Tables, _is_over=_over_only_behind),
+    ),
+    Bug(
+        "after the clock was put back, nobody takes a run over for an hour",
+        0,
+        "I8",
+        _replaced(Tables, _just_started=_started_until),
+    ),
+    Bug(
+        "what was owed before the clock was put back waits for an hour",
+        0,
+        "I16",
+        _replaced(Tables, _is_due=_due_only_behind),
+    ),
+    Bug("the attempt limit is forgotten", 0, "I18", _replaced(tables, ATTEMPT_LIMIT=10**6)),
+    Bug("a poisoned run leaves no dead letter", 0, "I18", _replaced(Tables, _bury=_no_letter)),
+    Bug("a take-over fails the run", 0, "I8", _replaced(execution, fold=_gives_up)),
+    Bug("a take-over completes the run", 0, "I8", _replaced(execution, fold=_calls_it_done)),
     Bug("a failed run has no terminal frame", 7, "I8", _replaced(Tables, finish_run=_ends_silently)),
     Bug("a failed run is called completed", 7, "I8", _replaced(Tables, finish_run=_calls_all_completed)),
     Bug("replay takes away what it replayed", 8, "I10-I12", _trimmed_replay),
@@ -227,8 +351,13 @@ BUGS = (
     Bug("a result is not fenced", 0, "I2", _replaced(Tables, _fenced=_unfenced)),
     Bug("two runs of one thread are claimed", 0, "I3", _replaced(Tables, _is_head=_any_head)),
     Bug("an INTENT ignores the stop", 0, "I9", _replaced(Tables, _intent=_unstoppable)),
+    Bug("a stop is answered and forgotten", 0, "I7", _replaced(Tables, request_stop=_forgets_the_stop)),
     Bug("the model is asked before its INTENT is stored", 0, "I6", _replaced(Tables, begin_step=_intent_later)),
     Bug("the model is asked again although its tools have begun", 0, "I4", _replaced(execution, fold=_asks_again)),
+    Bug("an answer that is stored is asked for again", 0, "I5", _replaced(execution, fold=_asks_for_the_stored)),
+    Bug("a whole answer is asked for again by its owner", 0, "I5", _replaced(StepRunner, _answered=_doubts)),
+    Bug("a charge is dropped", 0, "I15", _replaced(bill, charge=_charges_nothing)),
+    Bug("a step is charged again under another key", 0, "I15", _replaced(RunLog, _charges=_charges_twice)),
     Bug("a tool's key is new for each try", 0, "I4", _replaced(tool_manager, call_key=_key_of_this_try)),
     Bug("events are shown before they are stored", 0, "I10-I12", _shown_before_stored),
     Bug(

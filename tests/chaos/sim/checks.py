@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from math import inf
 from uuid import UUID
 
 from mesh.agent.v1 import events_pb2
 
-from services.agent.domain.run import ACTIVE
+from services.agent.domain.journal import fold
+from services.agent.domain.run import ACTIVE, ATTEMPT_LIMIT, Ending
 from tests.chaos.sim.tables import Commit
 from tests.chaos.sim.world import Story
 from tests.fakes.run_stream import MemoryStore, View, check, place
@@ -21,10 +23,13 @@ def violations(story: Story) -> list[str]:
         commits = [commit for commit in story.tables.commits if commit.run_id == run_id]
         found += _ownership(commits)
         found += _once(commits)
-        found += _stopped(commits)
+        found += _stopped(story, run_id, commits)
         found += _model_calls(story, run_id, commits)
+        found += _paid_calls(story, run_id, commits)
         found += _effects(story, run_id, commits)
         found += _ending(story, run_id)
+        found += _attempts(story, run_id, commits)
+        found += _deserved(story, run_id, commits)
         found += _kept(story, run_id)
         found += _charged(story, run_id)
         found += _seen(story, run_id)
@@ -37,6 +42,8 @@ def _ownership(commits: list[Commit]) -> Iterator[str]:
     for commit in commits:
         if commit.what == "claim" and commit.owner:
             owners[commit.epoch].add(commit.owner)
+        if commit.cut_s:
+            yield f"I1 {commit.owner} claims while the lease before runs for {commit.cut_s:.2f} s more"
         if commit.epoch < highest:
             yield f"I2 {commit.what} {commit.key} of epoch {commit.epoch} behind epoch {highest}"
         highest = max(highest, commit.epoch)
@@ -68,12 +75,18 @@ def _once(commits: list[Commit]) -> Iterator[str]:
             over.add(commit.key.partition(":")[0])
 
 
-def _stopped(commits: list[Commit]) -> Iterator[str]:
+def _stopped(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """What was answered is stored, and holds: for who began by the order of commits, and by the time of the answer."""
+    answered = story.stops.get(run_id, inf)
     stopping = False
     for commit in commits:
-        if stopping and commit.what == "intent":
+        if stopping and not commit.stopping:
+            yield f"I7 {commit.what} {commit.key} of epoch {commit.epoch} forgets the stop"
+        if commit.what == "intent" and (stopping or commit.at > answered):
             yield f"I9 INTENT {commit.key} behind the stop"
         stopping = stopping or commit.what == "stop"
+    if answered < inf and not stopping:
+        yield f"I7 the stop that was answered at {answered:.2f} is stored nowhere"
 
 
 def _model_calls(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
@@ -82,17 +95,33 @@ def _model_calls(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[
         if commit.what == "intent":
             intents[f"{run_id}:{commit.key}"].append(commit)
     asked: defaultdict[str, list[float]] = defaultdict(list)
-    for at, step, _ in story.deeds.asked:
-        if step.startswith(str(run_id)):
-            asked[step].append(at)
+    for call in story.deeds.asked:
+        if call.step.startswith(str(run_id)):
+            asked[call.step].append(call.at)
     for step, times in asked.items():
         for number, at in enumerate(times):
             if number >= len(intents[step]) or at < intents[step][number].at:
                 yield f"I6 {step} is asked for the {number + 1}. time without an INTENT"
-    for step, count in Counter(step for _, step, _ in story.deeds.asked if step in intents).items():
-        owners = len({commit.epoch for commit in intents[step]})
-        if count > 3 * owners:
-            yield f"I5 {step} is asked {count} times by {owners} owners"
+
+
+def _paid_calls(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """A step is paid for once, and once more for each take-over that met it without a RESULT; by one owner once."""
+    met: Counter[str] = Counter()
+    begun: set[str] = set()
+    for commit in commits:
+        if commit.what == "intent" and ":" not in commit.key:
+            begun.add(commit.key)
+        elif commit.what == "result":
+            begun.discard(commit.key)
+        elif commit.what == "claim":
+            met.update(begun)
+    paid = [call for call in story.deeds.asked if call.paid and call.step.startswith(str(run_id))]
+    for step, count in Counter(call.step.partition(":")[2] for call in paid).items():
+        if count > 1 + met[step]:
+            yield f"I5 step {step} is paid for {count} times, and {met[step]} take-overs met it"
+    for (step, epoch), count in Counter((call.step, call.epoch) for call in paid).items():
+        if count > 1:
+            yield f"I5 {step} is paid for {count} times in epoch {epoch}"
 
 
 def _effects(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
@@ -124,10 +153,43 @@ def _ending(story: Story, run_id: UUID) -> Iterator[str]:
         yield f"I8 {row.run.status}, its terminals {ends}"
     elif events[-1].run_ended.status != row.run.status:
         yield f"I8 the row is {row.run.status}, its terminal {events[-1].run_ended.status}"
-    elif events[-1].run_ended.reason == "poison" and story.fate.happened.total() < 5:
-        yield f"I8 given up as poison after {story.fate.happened.total()} faults"
-    if row.attempt > 5:
-        yield f"I18 attempt {row.attempt}"
+
+
+def _attempts(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """At most five claims in vain; who was given up had them all, by a fault each, and has its dead letter."""
+    in_vain, letters, poisoned = 0, story.tables.letters.count(run_id), _poisoned(story, run_id)
+    for commit in commits:
+        in_vain += {"claim": 1, "release": -1, "result": -in_vain}.get(commit.what, 0)
+        if commit.what == "claim" and in_vain > ATTEMPT_LIMIT:
+            yield f"I18 attempt {in_vain}"
+    if letters != poisoned:
+        yield f"I18 {letters} dead letters, poisoned: {poisoned}"
+    if poisoned and (in_vain < ATTEMPT_LIMIT or story.fate.happened.total() < ATTEMPT_LIMIT):
+        yield f"I8 given up as poison after {in_vain} claims in vain and {story.fate.happened.total()} faults"
+
+
+def _deserved(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """A run ends as its script, its journal and its people say: a take-over ends nothing."""
+    row = story.tables.runs[run_id]
+    steps = sum(run == run_id for run, _ in story.tables.steps)
+    move = fold(story.tables.load(run_id), row.spec.max_steps).move
+    match row.run.status:
+        case "completed" if not isinstance(move, Ending) or move.status != "completed":
+            yield f"I8 completed, and its journal goes on with {type(move).__name__}"
+        case "failed" if not _poisoned(story, run_id) and not _fails_by_itself(row.spec.prompt, steps):
+            yield f"I8 failed in step {steps} of {row.spec.prompt}"
+        case "stopped" if all(commit.what != "stop" for commit in commits):
+            yield "I8 stopped, and nobody asked for it"
+
+
+def _fails_by_itself(script: str, steps: int) -> bool:
+    """Whether the model was told to fail, in the step that was the last one."""
+    return "[[fail 400]]" in script and steps == script.count("[[step]]") + 1
+
+
+def _poisoned(story: Story, run_id: UUID) -> bool:
+    last = events_pb2.RunEvent.FromString(story.tables.events[run_id][-1].payload)
+    return last.run_ended.reason == "poison"
 
 
 def _kept(story: Story, run_id: UUID) -> Iterator[str]:
@@ -151,7 +213,9 @@ def _kept(story: Story, run_id: UUID) -> Iterator[str]:
 def _charged(story: Story, run_id: UUID) -> Iterator[str]:
     done = {step for run, step in story.tables.steps if run == run_id and story.tables.steps[run, step].state == "done"}
     posts = Counter(
-        charge.step_no for charge in story.deeds.posts.values() if f":{run_id}:" in charge.key and not charge.wasted
+        post.charge.step_no
+        for post in story.deeds.posts.values()
+        if post.run_id == str(run_id) and not post.charge.wasted
     )
     if set(posts) != done or any(count > 1 for count in posts.values()):
         yield f"I15 steps {sorted(done)} are done, charges {dict(posts)}"

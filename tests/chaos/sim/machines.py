@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,20 +15,25 @@ from services.kit.postgres import StorageUnavailable
 
 @dataclass
 class Fate:
-    """What may still happen in one interleaving: so many faults, wherever the dice say. `wipe` is FLUSHALL."""
+    """What may still happen in one interleaving: so many faults, wherever the dice say. `wipe` is FLUSHALL,
+    `move_clock` puts Postgres' an hour ahead, or back, or right again."""
 
     dice: random.Random
     faults: int
     wipe: Callable[[], None]
+    move_clock: Callable[[], None]
     chance: float = 0.04
+    kinds: Sequence[str] = ("kill", "kill", "sleep", "sleep", "lose", "late", "wipe", "clock")
+    may_meet: Callable[[str], bool] = lambda _: True
+    """Which processes, by their name."""
     happened: Counter[str] = field(default_factory=Counter)
 
-    def draw(self) -> str | None:
-        """A fault for a message that is on its way now."""
-        if self.faults == 0 or self.dice.random() > self.chance:
+    def draw(self, name: str) -> str | None:
+        """A fault for a message of this process that is on its way now."""
+        if self.faults == 0 or self.dice.random() > self.chance or not self.may_meet(name):
             return None
         self.faults -= 1
-        fault = self.dice.choice(("kill", "kill", "sleep", "sleep", "lose", "late", "wipe"))
+        fault = self.dice.choice(self.kinds)
         self.happened[fault] += 1
         return fault
 
@@ -51,7 +56,7 @@ class Machine:
     async def cross(self, lost: type[Exception] = StorageUnavailable) -> None:
         """One message, one way. Raises `lost` where it does not arrive; never returns in a process that died."""
         await asyncio.sleep(self._fate.latency())
-        match None if self._safe else self._fate.draw():
+        match None if self._safe else self._fate.draw(self.name):
             case "kill":
                 self.dead.set()
             case "sleep":
@@ -64,6 +69,8 @@ class Machine:
                 await asyncio.sleep(self._fate.dice.choice((0.3, 1.5)))
             case "wipe":
                 self._fate.wipe()
+            case "clock":
+                self._fate.move_clock()
         await self._here()
 
     async def nap(self, seconds: float) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from mesh.billing.v1 import billing_pb2
 from mesh.threads.v1 import threads_pb2
 
+from services.agent.llm.errors import ModelError
 from services.agent.llm.mock_ai import MockAi
 from services.agent.llm.port import ModelEvent, ModelRequest
 from services.agent.ports import Shown, ToolCallRequest, ToolFunction, ToolOutcome
@@ -31,15 +32,39 @@ class StaleEpoch(Conflict):
 
 
 @dataclass
+class Asked:
+    """A call of the model, for a step, by an epoch."""
+
+    at: float
+    step: str
+    epoch: int
+    spoke: bool = False
+    failed: bool = False
+
+    @property
+    def paid(self) -> bool:
+        """Who fails before the first token costs nothing; who is hung up on costs."""
+        return self.spoke or not self.failed
+
+
+@dataclass(frozen=True)
+class Post:
+    """A charge as billing has it."""
+
+    run_id: str
+    charge: billing_pb2.Charge
+
+
+@dataclass
 class Deeds:
     """The effect log: when what was done. `wrong` is what a neighbour must never be asked."""
 
     now: Callable[[], float]
-    asked: list[tuple[float, str, int]] = field(default_factory=list)
-    """Model calls: when, for which step, by which epoch."""
+    asked: list[Asked] = field(default_factory=list)
     effects: list[tuple[float, str]] = field(default_factory=list)
     rows: dict[str, threads_pb2.Message] = field(default_factory=dict)
-    posts: dict[str, billing_pb2.Charge] = field(default_factory=dict)
+    posts: dict[str, Post] = field(default_factory=dict)
+    """By their key, whatever it says."""
     released: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -75,7 +100,8 @@ class SimBilling:
         request = billing_pb2.SettleRunRequest.FromString(payload)
         self._deeds.released[request.run_id] += request.release
         for charge in request.charges:
-            if self._deeds.posts.setdefault(charge.key, charge) != charge:
+            post = Post(request.run_id, charge)
+            if self._deeds.posts.setdefault(charge.key, post) != post:
                 self._deeds.wrong.append(f"I15 charge {charge.key} comes twice, differently")
 
 
@@ -149,10 +175,16 @@ class SimModel(MockAi):
     async def stream(self, request: ModelRequest) -> AsyncGenerator[list[ModelEvent], None]:
         await self._machine.nap(0.001)
         epoch = current_caller().epoch or 0
-        self._deeds.asked.append((self._deeds.now(), request.request_id, epoch))
-        async with aclosing(super().stream(request)) as batches:
-            async for batch in batches:
-                yield batch
+        asked = Asked(self._deeds.now(), request.request_id, epoch)
+        self._deeds.asked.append(asked)
+        try:
+            async with aclosing(super().stream(request)) as batches:
+                async for batch in batches:
+                    asked.spoke = True
+                    yield batch
+        except ModelError:
+            asked.failed = True
+            raise
 
 
 class OwnerTail:

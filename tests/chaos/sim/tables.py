@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Literal
 from uuid import UUID
 
@@ -21,8 +22,8 @@ from services.kit.postgres import UniqueViolation
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 RELAY_AFTER_S = 3.0
-FAR_AHEAD_S = 600.0
-"""No lease and no due time is later: what is was timed by a clock that was put back since."""
+NEVER_AHEAD_S = 600.0
+"""Nothing is leased or put off for so long: what is was timed by a clock that was put back since."""
 
 
 @dataclass
@@ -64,19 +65,37 @@ class Commit:
     status: str
     stopping: bool
     key: str = ""
+    cut_s: float = 0.0
+    """Of a claim: what was left of the lease before it; 0: it was over, or given back."""
 
 
 @dataclass
 class Tables:
-    """The agent's schema. `now` is its clock, in seconds."""
+    """The agent's schema. `now` is time that nobody moves, in seconds; the database's clock is so far ahead of it."""
 
     now: Callable[[], float]
+    ahead_s: float = 0.0
+    started: float = -inf
+    """When the server started, by its clock then."""
     runs: dict[UUID, Row] = field(default_factory=dict)
     steps: dict[tuple[UUID, int], StepRecord] = field(default_factory=dict)
     calls: dict[tuple[UUID, int, int], CallRecord] = field(default_factory=dict)
     events: dict[UUID, list[StoredEvent]] = field(default_factory=dict)
     outbox: list[OutboxRow] = field(default_factory=list)
+    letters: list[UUID] = field(default_factory=list)
+    """Dead letters of runs."""
+    promised: dict[UUID, float] = field(default_factory=dict)
+    """Until when the owner of a run may count on it. For the checks: no statement reads it."""
     commits: list[Commit] = field(default_factory=list)
+
+    def clock(self) -> float:
+        """The database's."""
+        return self.now() + self.ahead_s
+
+    def move_clock(self, ahead_s: float) -> None:
+        """Somebody sets it. No lease that was given until then promises anything any more."""
+        self.ahead_s = ahead_s
+        self.promised.clear()
 
     # -- RunStore
 
@@ -86,9 +105,9 @@ class Tables:
             new.run_id, new.account_id, new.thread_id, new.project_id, new.agent.agent_id, new.agent.agent_version_id,
             new.turn, new.spec.model, "queued", 0, EPOCH, EPOCH,
         )  # fmt: skip
-        row = self.runs[new.run_id] = Row(run, new.spec, self.now() + new.seconds, last_seq=2)
+        row = self.runs[new.run_id] = Row(run, new.spec, self.clock() + new.seconds, last_seq=2)
         self.events[new.run_id] = [StoredEvent(0, 1, new.ack)]
-        self._owe(row, 2, Owed("messages", new.message), self.now() + RELAY_AFTER_S)
+        self._owe(row, 2, Owed("messages", new.message), self.clock() + RELAY_AFTER_S)
         self._note("admit", row, 0)
 
     def get(self, run_id: UUID) -> Run | None:
@@ -100,7 +119,7 @@ class Tables:
         if row.run.status == "queued" and row.run.epoch == 0:
             row.stop_reason = reason
             row.run = replace(row.run, status="stopped", epoch=1)
-            self._insert(row, Writes([ended], [owed]), self.now())
+            self._insert(row, Writes([ended], [owed]), self.clock())
             self._note("stop", row, 1)
         elif row.run.status in ("running", "waiting"):
             row.stop_reason = row.stop_reason or reason
@@ -110,16 +129,20 @@ class Tables:
     # -- OwnershipStore
 
     def claim(self, owner: str, ttl_s: float, limit: int, steal: bool) -> list[Claim]:
-        orphans = [row for row in self.runs.values() if self._is_orphan(row, steal)]
+        may_steal = steal and not self._just_started(ttl_s)
+        orphans = [row for row in self.runs.values() if self._is_orphan(row, may_steal)]
         heads = [row for row in self.runs.values() if self._is_head(row)]
         claims = []
         for row in (orphans + heads)[:limit]:
             row.run = replace(row.run, status="running", epoch=row.run.epoch + 1)
-            row.owner, row.attempt, row.lease_until = owner, row.attempt + 1, self.now() + ttl_s
-            self._note("claim", row, row.run.epoch)
-            left = row.deadline - self.now()
+            row.owner, row.attempt, row.lease_until = owner, row.attempt + 1, self.clock() + ttl_s
+            self._note("claim", row, row.run.epoch, cut_s=self._promise(row, ttl_s))
+            left = row.deadline - self.clock()
             claims.append(Claim(row.run, row.spec, row.stop_reason, row.attempt, left))
         return claims
+
+    def _just_started(self, ttl_s: float) -> bool:
+        return self.started <= self.clock() <= self.started + ttl_s
 
     def _is_orphan(self, row: Row, steal: bool) -> bool:
         free = row.owner is None or (steal and self._is_over(row))
@@ -135,17 +158,16 @@ class Tables:
     def release(self, fence: Fence) -> None:
         row = self._fenced(fence)
         if row is not None:
-            row.owner, row.lease_until, row.attempt = None, self.now(), max(row.attempt - 1, 0)
+            row.owner, row.lease_until, row.attempt = None, self.clock(), max(row.attempt - 1, 0)
+            self.promised.pop(fence.run_id, None)
             self._note("release", row, fence.epoch)
 
     def poisoned(self, limit: int, ttl_s: float) -> list[Run]:
-        return [row.run for row in self.runs.values() if self._is_poisoned(row)][:limit]
+        return [row.run for row in self.runs.values() if self._is_poisoned(row, ttl_s)][:limit]
 
-    def _is_poisoned(self, row: Row) -> bool:
-        return row.run.status == "running" and row.attempt >= ATTEMPT_LIMIT and self._is_over(row)
-
-    def _is_over(self, row: Row) -> bool:
-        return not self.now() <= row.lease_until <= self.now() + FAR_AHEAD_S
+    def _is_poisoned(self, row: Row, ttl_s: float) -> bool:
+        is_given_up = row.run.status == "running" and row.attempt >= ATTEMPT_LIMIT
+        return is_given_up and self._is_over(row) and not self._just_started(ttl_s)
 
     def last_seq(self, fence: Fence) -> int | None:
         row = self.runs[fence.run_id]
@@ -154,7 +176,11 @@ class Tables:
     def end_poisoned(
         self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed, ttl_s: float
     ) -> bool:
-        return self._is_poisoned(self.runs[fence.run_id]) and self.end(fence, last_seq, ending, ended, owed)
+        row = self.runs[fence.run_id]
+        if not self._is_poisoned(row, ttl_s) or not self.end(fence, last_seq, ending, ended, owed):
+            return False
+        self._bury(row)
+        return True
 
     def end(self, fence: Fence, last_seq: int, ending: Ending, ended: Stamped, owed: Owed) -> bool:
         row = self.runs[fence.run_id]
@@ -162,9 +188,12 @@ class Tables:
             return False
         row.run = replace(row.run, status=ending.status, epoch=row.run.epoch + 1)
         row.owner = None
-        self._insert(row, Writes([ended], [owed]), self.now())
+        self._insert(row, Writes([ended], [owed]), self.clock())
         self._note("terminal", row, row.run.epoch)
         return True
+
+    def _bury(self, row: Row) -> None:
+        self.letters.append(row.run.run_id)
 
     # -- Leases
 
@@ -173,7 +202,8 @@ class Tables:
         for run_id, epoch in runs:
             row = self.runs[run_id]
             if row.run.epoch == epoch and row.run.status == "running":
-                row.lease_until = self.now() + ttl_s
+                row.lease_until = self.clock() + ttl_s
+                self._promise(row, ttl_s)
                 owned[run_id] = row.stop_reason
         return owned
 
@@ -274,13 +304,11 @@ class Tables:
     # -- OutboxStore
 
     def due(self, limit: int) -> list[Due]:
-        late = [
-            row for row in self.outbox if not row.delivered and not self.now() <= row.due_at <= self.now() + FAR_AHEAD_S
-        ]
+        late = [row for row in self.outbox if not row.delivered and self._is_due(row)]
         runs = {row.run_id for row in late[:limit]}
         taken = [row for row in self.outbox if row.run_id in runs and not row.delivered]
         for row in taken:
-            row.due_at = self.now() + min(30, 3 * 2 ** min(row.attempts, 5))
+            row.due_at = self.clock() + min(30, 3 * 2 ** min(row.attempts, 5))
             row.attempts += 1
         return [Due(row.run_id, row.account_id, row.owed, row.attempts) for row in taken]
 
@@ -306,6 +334,16 @@ class Tables:
         row.torn = max(row.torn, place)
 
     # -- what statements are made of
+
+    def _is_over(self, row: Row) -> bool:
+        return self._is_past(row.lease_until)
+
+    def _is_due(self, row: OutboxRow) -> bool:
+        return self._is_past(row.due_at)
+
+    def _is_past(self, moment: float) -> bool:
+        """Also one so far ahead that the clock was put back since."""
+        return moment < self.clock() or moment > self.clock() + NEVER_AHEAD_S
 
     def _fenced(self, fence: Fence) -> Row | None:
         row = self.runs[fence.run_id]
@@ -337,12 +375,18 @@ class Tables:
         self.events[run_id] += [StoredEvent(epoch, event.n, event.payload) for event in writes.events]
         row.last_seq += len(writes.events) + len(writes.owed)
         for place, owed in enumerate(writes.owed, start=base + len(writes.events) + 1):
-            self._owe(row, place, owed, self.now() + RELAY_AFTER_S if due_at is None else due_at)
+            self._owe(row, place, owed, self.clock() + RELAY_AFTER_S if due_at is None else due_at)
         return base
 
     def _owe(self, row: Row, seq: int, owed: Owed, due_at: float) -> None:
         self.outbox.append(OutboxRow(row.run.run_id, row.run.account_id, OwedRow(seq, owed.kind, owed.payload), due_at))
 
-    def _note(self, what: str, row: Row, epoch: int, key: str = "") -> None:
+    def _promise(self, row: Row, ttl_s: float) -> float:
+        """A lease begins or is renewed; seconds that were left of the one before."""
+        before = self.promised.get(row.run.run_id, 0.0)
+        self.promised[row.run.run_id] = self.now() + ttl_s
+        return max(before - self.now(), 0.0)
+
+    def _note(self, what: str, row: Row, epoch: int, key: str = "", cut_s: float = 0.0) -> None:
         run, stopping = row.run, row.stop_reason is not None
-        self.commits.append(Commit(self.now(), what, run.run_id, epoch, row.owner, run.status, stopping, key))
+        self.commits.append(Commit(self.now(), what, run.run_id, epoch, row.owner, run.status, stopping, key, cut_s))

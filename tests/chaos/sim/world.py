@@ -1,5 +1,5 @@
 """One interleaving: a seed decides how long every message takes, which are lost, who dies and sleeps, when somebody
-stops a run, hangs up, or wipes Redis. The engine is the real one; time is virtual."""
+stops a run, hangs up, wipes Redis, or sets Postgres' clock. The engine is the real one; time is virtual."""
 
 from __future__ import annotations
 
@@ -60,6 +60,9 @@ from tests.support.virtual_loop import VirtualLoop
 
 BEATS: Final = HeartbeatSettings(0.3, 1.0, 30.0)
 SWEEP_S: Final = 0.3
+HOUR_S: Final = 3600.0
+DEADLINE_S: Final = 3 * HOUR_S
+"""No clock that is moved makes a run too long."""
 ENDS_WITHIN_S: Final = 120.0
 PACE: Final = Pace(idle_s=0.5, overdue_s=0.2, away_s=0.1)
 NAMES: Final = UUID("0c3b6a1e-0000-4000-8000-000000000000")
@@ -69,6 +72,8 @@ SCRIPTS: Final = (
     f"[[say a]] {CALL} [[delay 20ms]] [[tokens 6]] {CALL} [[step]] [[say b]]",
     f"[[delay 15ms]] [[tokens 4]] [[step]] {CALL} [[step]] [[tokens 3]]",
     "[[delay 30ms]] [[tokens 8]]",
+    "[[say a]] [[wait 8s]] [[say b]]",
+    f"[[fail 503 times 2]] [[tokens 4]] {CALL} [[step]] [[fail 503 times 1]] [[tokens 2]]",
     f"[[tokens 2]] {CALL} [[wait 300ms]] [[step]] [[delay 10ms]] [[tokens 3]] [[fail 400]]",
 )
 
@@ -83,17 +88,37 @@ class Story:
     fate: Fate
     runs: list[UUID] = field(default_factory=list)
     views: dict[UUID, list[View]] = field(default_factory=dict)
-    stopped: set[UUID] = field(default_factory=set)
+    stops: dict[UUID, float] = field(default_factory=dict)
+    """When a stop was answered, of the runs that had not ended before it."""
     failures: list[str] = field(default_factory=list)
     """What was logged as an error: exceptions that nobody foresaw."""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """What is given: the one run's script, else one or two of the usual, and sometimes a stop."""
+    """What is given: the one run's script, else one or two of the usual, and sometimes a stop. `times`: there is
+    one run, and whoever owns it is likely to meet one kind of fault, so often at most; nothing else happens."""
 
     script: str = ""
     patience_s: float = ENDS_WITHIN_S
+    times: int = 0
+    fault: str = "kill"
+    workers: tuple[str, ...] = ("w1", "w2")
+
+    @property
+    def one_run(self) -> bool:
+        """Whether nobody waits behind the first run."""
+        return bool(self.script or self.times)
+
+
+USUAL: Final = Plot()
+DEADLY: Final = Plot(times=8)
+"""More kills than a run may have owners."""
+
+
+def plot_of(seed: str) -> Plot:
+    """What an interleaving is about, where nothing is given: one of ten is deadly."""
+    return DEADLY if random.Random(f"plot {seed}").random() < 0.1 else USUAL
 
 
 class OneLoopHeartbeat(Heartbeat):
@@ -129,14 +154,24 @@ class World:
         self.dice = random.Random(seed)
         self.clock = LoopClock()
         self.tails = SimTails()
-        self.fate = Fate(random.Random(self.dice.getrandbits(64)), faults, self.tails.wipe)
-        self.tables = Tables(loop.time)
+        fate = random.Random(self.dice.getrandbits(64))
+        if plot.times:
+            self.fate = Fate(fate, plot.times, self.tails.wipe, self._move_clock, 0.25, (plot.fault,), self._owns)
+        else:
+            self.fate = Fate(fate, faults, self.tails.wipe, self._move_clock)
+        self.tables = Tables(loop.time, started=0.0)
         self.deeds = Deeds(loop.time)
         self.tools = SimTools(self.deeds)
         self.story = Story(seed, self.tables, self.deeds, self.fate)
         self.api = Machine("api", self.fate, safe=True)
         self.workers: list[StatelessCoordinator] = []
         self._ids = 0
+
+    def _move_clock(self) -> None:
+        self.tables.move_clock(0.0 if self.tables.ahead_s else self.fate.dice.choice((-HOUR_S, HOUR_S)))
+
+    def _owns(self, name: str) -> bool:
+        return any(row.owner == name for row in self.tables.runs.values())
 
     def new_id(self) -> UUID:
         """Ids in order of need."""
@@ -146,10 +181,10 @@ class World:
     async def play(self) -> Story:
         """To the end of every run and of every viewer, or to the end of patience."""
         async with Supervisor() as tasks:
-            for number in range(1 if self._plot.script else self.dice.choice((1, 2))):
+            for number in range(1 if self._plot.one_run else self.dice.choice((1, 2))):
                 self._admit(number + 1)
             self._start_api(tasks)
-            for name in ("w1", "w2"):
+            for name in self._plot.workers:
                 tasks.start_once(name, lambda name=name: self._keep(name))  # type: ignore[misc]
             watching = [tasks.start_once("view", lambda r=run: self._watch(r)) for run in self._viewers()]  # type: ignore[misc]
             if not self._plot.script and self.dice.random() < 0.5:
@@ -175,8 +210,8 @@ class World:
             10**12,
         )
         new = NewRun(
-            run_id, account, thread, uuid5(NAMES, "project"), ChosenAgent(account, account, None), turn, spec, 3600.0,
-            b"", None, b"", b"",
+            run_id, account, thread, uuid5(NAMES, "project"), ChosenAgent(account, account, None), turn, spec,
+            DEADLINE_S, b"", None, b"", b"",
         )  # fmt: skip
         self.tables.admit(Opening(cast(Any, None), lambda _: None, self.clock.now).complete(new))
         self.story.runs.append(run_id)
@@ -302,8 +337,9 @@ class World:
 
         tools = RemoteTools(self.api, self.tools)
         stop = StopRun(store, cast(SeeRun, see), tools, self, self._announce, self.clock.now)
-        await stop(uuid5(NAMES, "account"), run_id)
-        self.story.stopped.add(run_id)
+        stopped = await stop(uuid5(NAMES, "account"), run_id)
+        if stopped.is_active or stopped.status == "stopped":  # nobody else stops anything
+            self.story.stops[run_id] = self.clock.monotonic()
 
     async def _watch(self, run_id: UUID) -> None:
         """A viewer who hangs up now and then and resumes."""
@@ -326,8 +362,9 @@ class World:
             await asyncio.sleep(0.5)
 
 
-def play(seed: str, faults: int, plot: Plot = Plot()) -> Story:
+def play(seed: str, faults: int, plot: Plot | None = None) -> Story:
     """One interleaving, the same for the same seed."""
+    plot = plot or plot_of(seed)
     random.seed(seed)
     virtual, failures = VirtualLoop(), list[str]()
     with (
