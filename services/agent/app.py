@@ -75,7 +75,7 @@ from services.agent.use_cases.list_runs import ListRuns
 from services.agent.use_cases.mark_delivered import DeliveredMarks
 from services.agent.use_cases.opening import Opening
 from services.agent.use_cases.prune import Prune
-from services.agent.use_cases.queue_gauge import QueueGauge
+from services.agent.use_cases.queue_gauge import EVERY_S, UNHURRIED_S, QueueGauge
 from services.agent.use_cases.relay_outbox import RelayOutbox
 from services.agent.use_cases.report_process import ReportProcess, breaker_states
 from services.agent.use_cases.see_run import SeeRun
@@ -143,8 +143,10 @@ def build_role(role: Role) -> Build[Settings]:
     async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         shared = await _shared(settings, stack)
         server = Server(settings, WORKER_POLICY if role == "worker" else POLICY, roles=_roles(role, shared))
-        coordinator = _coordinator(shared, server) if role != "api" else None
-        queue = QueueGauge(PostgresRuns(shared.database), settings.mesh_queue_limit)
+        pace = UNHURRIED_S if role == "worker" else EVERY_S
+        queue = QueueGauge(PostgresRuns(shared.database), settings.mesh_queue_limit, pace)
+        shared.tasks.start("queue", queue.run)
+        coordinator = _coordinator(shared, server, queue) if role != "api" else None
         if role != "worker":
             _serve_api(shared, server, queue, coordinator if role == "all" else None)
         feel = _report(role, shared, server, queue, coordinator)
@@ -248,12 +250,12 @@ def _report(
     return feel
 
 
-def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
+def _coordinator(shared: Shared, server: Server, queue: QueueGauge) -> StatelessCoordinator:
     settings, clock = shared.settings, shared.clock
     backpressure = BackpressureController(
         settings.mesh_run_slots,
         TokenBucket(settings.mesh_claims_per_s, settings.mesh_run_slots, clock),
-        lambda: Vitals(server.loop_lag.last_s, server.memory.share),
+        lambda: Vitals(server.loop_lag.last_s, server.memory.share, queue.last.head_s),
         CLAIMED_AT_ONCE,
     )
 
@@ -309,7 +311,6 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
         assert inline is not None
         inline.adopt(run, spec, settings.mesh_run_timeout_s)
 
-    shared.tasks.start("queue", queue.run)
     start = StartRun(
         store,
         shared.threads,
