@@ -86,6 +86,7 @@ from services.agent.use_cases.stop_run import StopRun
 from services.agent.use_cases.sweep_runs import SweepRuns
 from services.agent.use_cases.update_agent import UpdateAgent
 from services.agent.use_cases.watch_run import WatchRun
+from services.agent.use_cases.watch_stale_runs import WatchStaleRuns
 from services.agent.use_cases.write_buffer import WriteBuffer
 from services.kit.channels import open_channels
 from services.kit.circuit_breaker import CircuitBreaker
@@ -369,6 +370,7 @@ def _serve_admin(shared: Shared, server: Server) -> None:
         leaving.set()
 
     server.on_drain(leave)
+    shared.tasks.start("runs.stale", WatchStaleRuns(store).run)
     use = AdminUseCases(
         pipeline=ShowPipeline(store, wal, shared.hints, settings.mesh_lease_ttl_s, settings.mesh_report_s),
         inspect=InspectRuns(store, settings.mesh_lease_ttl_s),

@@ -12,6 +12,7 @@ from services.agent.domain.operations import (
     PipelineFigures,
     ProcessState,
     RunDetail,
+    StaleRuns,
     Swept,
 )
 
@@ -27,6 +28,9 @@ class OperationsStore(Protocol):
 
     async def stuck(self, min_age_minutes: int, ttl_s: float, limit: int) -> list[RunDetail]:
         """Runs that do not get on, oldest first, each with a reason."""
+
+    async def stale(self) -> StaleRuns:
+        """Runs that should have ended, or go on for very long."""
 
     async def active_threads(self, limit: int) -> list[ActiveThread]:
         """Threads with a run that has not ended."""

@@ -92,6 +92,16 @@ class RunDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class StaleRuns:
+    """Runs that have not ended: a minute past their deadline, and others that have been active for over an hour."""
+
+    past_deadline: int = 0
+    long_active: int = 0
+    oldest: tuple[UUID, ...] = ()
+    """The first few of both."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActiveThread:
     """A thread with a run that has not ended."""
 

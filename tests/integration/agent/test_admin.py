@@ -12,6 +12,7 @@ import pytest
 from mesh.agent.v1 import admin_pb2 as pb
 from mesh.agent.v1.admin_pb2_grpc import AgentAdminRestStub, AgentAdminStub
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
+from structlog.testing import capture_logs
 
 from services.kit.errors import InvalidArgument, MeshError
 from tests.fakes.neighbours import Neighbours
@@ -145,6 +146,23 @@ async def test_stuck_runs_are_shown_with_the_reason(make_agent: Any) -> None:
     typed = await operator.rpc.ListStuckRuns(pb.ListStuckRunsRequest(min_age=0))
     assert [(run.run.run_id, run.reason) for run in typed.runs] == [(r["run_id"], r["reason"]) for r in found.values()]
     assert await operator.rest("ListStuckRuns") == []  # none is five minutes old
+
+
+async def test_an_api_finds_runs_that_should_have_ended_by_itself(make_agent: Any) -> None:
+    api = await make_agent("api")
+    stub = api.stub(AgentRunsStub, "user")
+    fresh, late, long = [await start(stub, "[[say never]]") for _ in range(3)]
+    set_back = "UPDATE runs SET {} - interval '2 hours' WHERE run_id = $1::uuid RETURNING 1"
+    await column(api, set_back.format("deadline = deadline"), late.agent_run_id)
+    await column(api, ORPHAN, long.agent_run_id, 1)
+    await column(api, set_back.format("started_at = started_at"), long.agent_run_id)
+    with capture_logs() as lines:
+        await make_agent("api")
+        await eventually(lambda: any(line["event"] == "runs.stale" for line in lines))
+    (line,) = [line for line in lines if line["event"] == "runs.stale"]
+    assert (line["log_level"], line["past_deadline"], line["long_active"]) == ("warning", 1, 1)
+    assert line["oldest"] == [late.agent_run_id, long.agent_run_id]
+    assert fresh.agent_run_id not in line["oldest"]
 
 
 async def test_a_run_is_shown_as_its_lease_shows_it(make_agent: Any) -> None:

@@ -16,6 +16,7 @@ from services.agent.domain.operations import (
     PipelineFigures,
     ProcessState,
     RunDetail,
+    StaleRuns,
     Swept,
     WindowState,
     WorkState,
@@ -49,6 +50,17 @@ SELECT * FROM (
     FROM runs
     WHERE status IN ('queued', 'running', 'waiting') AND created_at <= now() - $1 * interval '1 minute'
 ) AS found WHERE reason IS NOT NULL ORDER BY created_at, run_id LIMIT $3
+"""
+
+# Whoever owns a run ends it at its deadline; a minute is more than a take-over needs to do so instead.
+STALE = """
+SELECT count(*) FILTER (WHERE is_late)::int AS past_deadline, count(*) FILTER (WHERE NOT is_late)::int AS long_active,
+       (array_agg(run_id ORDER BY created_at, run_id))[1:5] AS oldest
+FROM (
+    SELECT run_id, created_at, deadline < now() - interval '1 minute' AS is_late FROM runs
+    WHERE status IN ('queued', 'running', 'waiting')
+      AND (deadline < now() - interval '1 minute' OR started_at < now() - interval '1 hour')
+) AS found
 """
 
 ACTIVE_THREADS = """
@@ -147,6 +159,11 @@ class PostgresOperations:
 
     async def stuck(self, min_age_minutes: int, ttl_s: float, limit: int) -> list[RunDetail]:
         return [_detail(row) for row in await self._database.fetch(STUCK, min_age_minutes, ttl_s, limit)]
+
+    async def stale(self) -> StaleRuns:
+        row = await self._database.fetchrow(STALE)
+        assert row is not None
+        return StaleRuns(row["past_deadline"], row["long_active"], tuple(row["oldest"] or ()))
 
     async def active_threads(self, limit: int) -> list[ActiveThread]:
         return [ActiveThread(**dict(row)) for row in await self._database.fetch(ACTIVE_THREADS, limit)]
