@@ -372,7 +372,7 @@ def _serve_admin(shared: Shared, server: Server) -> None:
     server.on_drain(leave)
     shared.tasks.start("runs.stale", WatchStaleRuns(store).run)
     use = AdminUseCases(
-        pipeline=ShowPipeline(store, wal, shared.hints, settings.mesh_lease_ttl_s, settings.mesh_report_s),
+        pipeline=ShowPipeline(store, wal, shared.hints, settings.mesh_report_s),
         inspect=InspectRuns(store, settings.mesh_lease_ttl_s),
         steer=SteerRun(runs, store, end, shared.hints),
         sweep=SweepRuns(store, recovery, StreamCleanup(shared.wire), shared.relay, shared.hints),

@@ -29,6 +29,9 @@ class OperationsStore(Protocol):
     async def stuck(self, min_age_minutes: int, ttl_s: float, limit: int) -> list[RunDetail]:
         """Runs that do not get on, oldest first, each with a reason."""
 
+    async def count_stuck(self, min_age_minutes: int) -> int:
+        """How many they are."""
+
     async def stale(self) -> StaleRuns:
         """Runs that should have ended, or go on for very long."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 
@@ -89,6 +90,10 @@ class RunDetail:
     duration: float | None
     reason: str = ""
     """Why it is thought to be stuck."""
+
+
+STUCK_MINUTES: Final = 5
+"""Age from which a run that does not get on is taken for stuck, unless somebody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,20 @@ async def test_stuck_runs_are_shown_with_the_reason(make_agent: Any) -> None:
     assert await operator.rest("ListStuckRuns") == []  # none is five minutes old
 
 
+async def test_the_dashboard_counts_as_stuck_what_is_listed_as_stuck(make_agent: Any) -> None:
+    agent = await make_agent("api")
+    stub, operator = agent.stub(AgentRunsStub, "user"), Operator(agent)
+    for _ in range(3):
+        await start(stub, "[[say never]]")
+    board = await operator.rpc.GetDashboard(pb.GetDashboardRequest())
+    assert (board.active_runs, board.stuck_count) == (3, 0)
+    assert not any("do not get on" in alert for alert in board.alerts)
+    await column(agent, "UPDATE runs SET created_at = now() - interval '10 minutes' WHERE turn = 1 RETURNING 1")
+    board = await operator.rpc.GetDashboard(pb.GetDashboardRequest())
+    assert board.stuck_count == len(await operator.rest("ListStuckRuns")) == 3
+    assert "3 runs do not get on" in board.alerts
+
+
 async def test_an_api_finds_runs_that_should_have_ended_by_itself(make_agent: Any) -> None:
     api = await make_agent("api")
     stub = api.stub(AgentRunsStub, "user")

@@ -39,18 +39,19 @@ _CLAIMABLE = """
         SELECT 1 FROM runs AS ahead WHERE ahead.thread_id = runs.thread_id AND ahead.run_id <> runs.run_id
            AND (ahead.status IN ('running', 'waiting') OR (ahead.status = 'queued' AND ahead.turn < runs.turn)))
 """
-STUCK = f"""
-SELECT * FROM (
-    SELECT {_DETAIL}, created_at,
-           CASE WHEN {_CLAIMABLE} THEN 'not_claimed'
-                WHEN status = 'queued' THEN NULL
-                WHEN deadline < now() THEN 'past_deadline'
-                WHEN owner IS NULL OR lease_until < now() THEN 'lease_over'
-                WHEN stop_requested_at < now() - interval '1 minute' THEN 'stop_unheard' END AS reason
-    FROM runs
-    WHERE status IN ('queued', 'running', 'waiting') AND created_at <= now() - $1 * interval '1 minute'
-) AS found WHERE reason IS NOT NULL ORDER BY created_at, run_id LIMIT $3
+_REASON = f"""
+    CASE WHEN {_CLAIMABLE} THEN 'not_claimed'
+         WHEN status = 'queued' THEN NULL
+         WHEN deadline < now() THEN 'past_deadline'
+         WHEN owner IS NULL OR lease_until < now() THEN 'lease_over'
+         WHEN stop_requested_at < now() - interval '1 minute' THEN 'stop_unheard' END
 """
+_OLD_ENOUGH = "status IN ('queued', 'running', 'waiting') AND created_at <= now() - $1 * interval '1 minute'"
+STUCK = f"""
+SELECT * FROM (SELECT {_DETAIL}, created_at, {_REASON} AS reason FROM runs WHERE {_OLD_ENOUGH}) AS found
+WHERE reason IS NOT NULL ORDER BY created_at, run_id LIMIT $3
+"""
+COUNT_STUCK = f"SELECT count(*) FROM runs WHERE {_OLD_ENOUGH} AND {_REASON} IS NOT NULL"
 
 # Whoever owns a run ends it at its deadline; a minute is more than a take-over needs to do so instead.
 STALE = """
@@ -159,6 +160,10 @@ class PostgresOperations:
 
     async def stuck(self, min_age_minutes: int, ttl_s: float, limit: int) -> list[RunDetail]:
         return [_detail(row) for row in await self._database.fetch(STUCK, min_age_minutes, ttl_s, limit)]
+
+    async def count_stuck(self, min_age_minutes: int) -> int:
+        count: int = await self._database.fetchval(COUNT_STUCK, min_age_minutes)
+        return count
 
     async def stale(self) -> StaleRuns:
         row = await self._database.fetchrow(STALE)
