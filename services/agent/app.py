@@ -228,7 +228,7 @@ def _report(
             at=None,
             memory_share=server.memory.share,
             loop_lag_s=server.loop_lag.last_s,
-            pending_rows=shared.reports.pending,
+            buffered_rows=shared.reports.pending,
             flush_mean_ms=mean,
             flush_p99_ms=worst,
             rejected=queue.refused,

@@ -62,9 +62,11 @@ class ProcessState:
     at: datetime | None
     memory_share: float
     loop_lag_s: float
-    pending_rows: int
+    buffered_rows: int
+    """Reports that are not committed yet; known to the process alone."""
     flush_mean_ms: float
     flush_p99_ms: float
+    """What it takes to commit reports."""
     rejected: int
     """Starts that were refused because the queue is full."""
     unwritten: int = 0
@@ -74,6 +76,8 @@ class ProcessState:
     """None: it admits and serves alone."""
     starts: WindowState | None = None
     """None: accounts may start any number of runs."""
+    pending_rows: int = 0
+    """Of the outbox, all processes' together, when it was reported: the store adds it."""
 
 
 @dataclass(frozen=True, slots=True)

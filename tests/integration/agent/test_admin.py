@@ -14,7 +14,7 @@ from mesh.agent.v1.admin_pb2_grpc import AgentAdminRestStub, AgentAdminStub
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 from structlog.testing import capture_logs
 
-from services.kit.errors import InvalidArgument, MeshError
+from services.kit.errors import InvalidArgument, MeshError, Unavailable
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column, until_there
 from tests.integration.agent.watching import eventually, kinds, start, watch, watch_until
@@ -160,6 +160,29 @@ async def test_the_dashboard_counts_as_stuck_what_is_listed_as_stuck(make_agent:
     board = await operator.rpc.GetDashboard(pb.GetDashboardRequest())
     assert board.stuck_count == len(await operator.rest("ListStuckRuns")) == 3
     assert "3 runs do not get on" in board.alerts
+
+
+async def test_the_history_shows_what_was_owed_to_others(make_agent: Any, neighbours: Fakes) -> None:
+    fakes, _ = neighbours
+    fakes.threads.refuse_row = lambda _: Unavailable("not now")
+    agent = await make_agent("api", mesh_report_s=0.2)
+    await start(agent.stub(AgentRunsStub, "user"), "[[say never]]")
+    await until_there(agent, "SELECT count(*) > 0 FROM samples WHERE figures->>'pending_rows' = '1'")
+    history = await Operator(agent).rpc.GetMetricsHistory(pb.GetMetricsHistoryRequest(minutes=5))
+    assert (history.current.pending_writes, history.history[-1].pending_writes) == (1, 1)
+
+
+async def test_only_runs_that_changed_hands_count_as_recovered(make_agent: Any) -> None:
+    agent = await make_agent("api")
+    stub, operator = agent.stub(AgentRunsStub, "user"), Operator(agent)
+    ended, taken_over = [await start(stub, "[[say never]]") for _ in range(2)]
+    for run, epoch in ((ended, 1), (taken_over, 2)):
+        await column(agent, ORPHAN, run.agent_run_id, 1)
+        await column(agent, "UPDATE runs SET epoch = $2 WHERE run_id = $1::uuid RETURNING 1", run.agent_run_id, epoch)
+    assert (await operator.rpc.GetDashboard(pb.GetDashboardRequest())).runs_recovered == 1
+    for run in (ended, taken_over):
+        await operator.rpc.FailRun(pb.FailRunRequest(run_id=run.agent_run_id))
+    assert (await operator.rpc.GetDashboard(pb.GetDashboardRequest())).runs_recovered == 1
 
 
 async def test_an_api_finds_runs_that_should_have_ended_by_itself(make_agent: Any) -> None:

@@ -124,13 +124,18 @@ FROM (
     SELECT count(*) FILTER (WHERE started_at > now() - interval '1 day') AS started,
            count(*) FILTER (WHERE status = 'completed') AS completed,
            count(*) FILTER (WHERE status = 'failed') AS failed,
-           count(*) FILTER (WHERE epoch > 1 AND end_reason IS DISTINCT FROM 'poison') AS recovered
+           -- An operator's end of a run raises its epoch too.
+           count(*) FILTER (WHERE epoch - (end_reason IS NOT DISTINCT FROM 'admin')::int > 1
+                              AND end_reason IS DISTINCT FROM 'poison') AS recovered
     FROM runs WHERE completed_at > now() - interval '1 day' OR status IN ('running', 'waiting')
 ) AS day
 """
 
 WRITE_SAMPLES = """
-INSERT INTO samples (source, figures) SELECT * FROM unnest($1::text[], $2::jsonb[])
+INSERT INTO samples (source, figures)
+SELECT source, figures || jsonb_build_object(
+    'pending_rows', (SELECT count(*) FROM outbox WHERE delivered_at IS NULL)
+) FROM unnest($1::text[], $2::jsonb[]) AS reported (source, figures)
 """
 PROCESSES = """
 SELECT DISTINCT ON (source) source, at, figures FROM samples
@@ -141,7 +146,7 @@ SELECT DISTINCT ON (minute, source) date_trunc('minute', at) AS minute, source, 
 WHERE at > now() - $1 * interval '1 minute' ORDER BY minute, source, at DESC
 """
 
-_COLUMNS = ("source", "at")
+_NOT_WRITTEN = ("source", "at", "buffered_rows", "pending_rows")
 
 
 class PostgresOperations:
@@ -208,7 +213,7 @@ class PostgresOperations:
 
     async def write(self, states: Sequence[ProcessState]) -> None:
         """Commits samples of processes."""
-        figures = [{name: value for name, value in asdict(state).items() if name not in _COLUMNS} for state in states]
+        figures = [{name: value for name, value in asdict(state).items() if name not in _NOT_WRITTEN} for state in states]
         sources = [state.source for state in states]
         await self._database.execute(WRITE_SAMPLES, sources, [json.dumps(values) for values in figures])
 
@@ -245,7 +250,7 @@ def _process(row: Record) -> ProcessState:
     breakers = tuple(BreakerState(**breaker) for breaker in figures.pop("breakers"))
     work, starts = figures.pop("work"), figures.pop("starts", None)
     return ProcessState(
-        **(figures | {"source": row["source"], "at": row["at"]}),
+        **(figures | {"source": row["source"], "at": row["at"], "buffered_rows": 0}),
         breakers=breakers,
         work=WorkState(**work) if work else None,
         starts=WindowState(**starts) if starts else None,
