@@ -15,6 +15,7 @@ from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 from structlog.testing import capture_logs
 
 from services.kit.errors import InvalidArgument, MeshError, Unavailable
+from services.kit.postgres import CheckViolation
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column, until_there
 from tests.integration.agent.watching import eventually, kinds, start, watch, watch_until
@@ -183,6 +184,18 @@ async def test_only_runs_that_changed_hands_count_as_recovered(make_agent: Any) 
     for run in (ended, taken_over):
         await operator.rpc.FailRun(pb.FailRunRequest(run_id=run.agent_run_id))
     assert (await operator.rpc.GetDashboard(pb.GetDashboardRequest())).runs_recovered == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["TRUNCATE admin_acts", "DELETE FROM admin_acts", "UPDATE admin_acts SET why = 'somebody else'"],
+)
+async def test_what_operators_did_can_not_be_taken_back(make_agent: Any, sql: str) -> None:
+    agent = await make_agent("api")
+    await Operator(agent).rpc.SweepRuns(pb.SweepRunsRequest())
+    with pytest.raises(CheckViolation, match="append_only"):
+        await column(agent, sql)
+    assert await column(agent, "SELECT act FROM admin_acts") == ["sweep"]
 
 
 async def test_an_api_finds_runs_that_should_have_ended_by_itself(make_agent: Any) -> None:
