@@ -117,6 +117,7 @@ class Shared:
     limiter: RateLimiter
     threads: threads_client.ThreadsClient
     billing: billing_client.BillingClient
+    roles: RoleLookup
     tools: tools_client.ToolsClient
     models: ModelRegistry
     marks: DeliveredMarks
@@ -178,6 +179,10 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
     wire = Wire(settings.redis_url.get_secret_value())
     threads = threads_client.ThreadsClient(channels.open("threads", idempotent=threads_client.IDEMPOTENT), clock)
     billing = billing_client.BillingClient(channels.open("billing", idempotent=billing_client.IDEMPOTENT))
+    # Who is an operator is asked past the breaker that starts and charges have opened: they come to close it.
+    roles = billing_client.BillingClient(
+        channels.open("billing", idempotent=billing_client.IDEMPOTENT, breaker="billing-roles")
+    )
     tools = tools_client.ToolsClient(channels.open("tools", idempotent=tools_client.IDEMPOTENT), clock)
     outbox = PostgresOutbox(database)
     marks = DeliveredMarks(outbox)
@@ -202,6 +207,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
         RateLimiter(redis, settings.starts_per_minute),
         threads,
         billing,
+        roles,
         tools,
         models,
         marks,
@@ -213,7 +219,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
 
 
 def _roles(role: Role, shared: Shared) -> RoleLookup | None:
-    return None if role == "worker" else shared.billing
+    return None if role == "worker" else shared.roles
 
 
 def _report(

@@ -1,4 +1,4 @@
-"""What operators' use cases need: the pipeline's store, and a word to all processes."""
+"""What operators' use cases need: the pipeline's store, and a word to all its processes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class OperationsStore(Protocol):
 
 
 class BreakerReset(Protocol):
-    """Reaches all processes."""
+    """Reaches all processes of the agent."""
 
     async def reset(self) -> None:
         """Has them close their circuit breakers. Raises CacheUnavailable."""

@@ -57,7 +57,7 @@ class Pipeline:
 
     @property
     def breakers(self) -> list[BreakerState]:
-        """Of all processes, by dependency."""
+        """Of all processes of the agent, by dependency."""
         return merged_breakers(self.processes)
 
     @property
@@ -98,7 +98,7 @@ class ShowPipeline:
         return await self._store.processes(self._within_s)
 
     async def breakers(self) -> list[BreakerState]:
-        """Of all processes, by dependency."""
+        """Of all processes of the agent, by dependency."""
         return merged_breakers(await self.processes())
 
     async def wal_stats(self) -> WalStats:
@@ -111,6 +111,6 @@ class ShowPipeline:
         return await self._store.history(minutes), minutes
 
     async def reset_breakers(self, subject: UUID) -> None:
-        """Closes those of all processes. Raises CacheUnavailable where they can not be told."""
+        """Closes those of all processes of the agent. Raises CacheUnavailable where they can not be told."""
         await self._store.act(subject, "breakers.reset", "", "")
         await self._resets.reset()

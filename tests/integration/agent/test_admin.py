@@ -417,6 +417,27 @@ async def test_circuit_breakers_of_all_processes_are_shown_and_reset(make_agent:
     await eventually_true(closed)
 
 
+async def test_operators_are_known_while_starts_do_not_reach_billing(make_agent: Any, neighbours: Fakes) -> None:
+    fakes, _ = neighbours
+
+    async def for_ever(_: str) -> None:
+        await asyncio.Event().wait()
+
+    fakes.billing.holding = for_ever
+    agent = await make_agent("api", mesh_report_s=0.2)
+    stub, operator = agent.stub(AgentRunsStub, "user"), Operator(agent)
+    await asyncio.gather(*(refusal(start(stub, "[[say never]]")) for _ in range(5)))
+    assert (await refusal(start(stub, "[[say never]]"))).reason == "CIRCUIT_OPEN"
+    fakes.billing.holding = None
+    assert (await operator.rpc.ResetCircuitBreakers(pb.ResetCircuitBreakersRequest())).success
+
+    async def reset() -> bool:
+        return bool((await operator.rest("ListCircuitBreakers"))["billing"]["state"] == "closed")
+
+    await eventually_true(reset)
+    assert (await start(stub, "[[say at last]]")).agent_run_id
+
+
 async def eventually_true(ask: Callable[[], Awaitable[bool]]) -> None:
     """Awaits that a question is answered with yes."""
     async with asyncio.timeout(10):

@@ -213,7 +213,9 @@ class PostgresOperations:
 
     async def write(self, states: Sequence[ProcessState]) -> None:
         """Commits samples of processes."""
-        figures = [{name: value for name, value in asdict(state).items() if name not in _NOT_WRITTEN} for state in states]
+        figures = [
+            {name: value for name, value in asdict(state).items() if name not in _NOT_WRITTEN} for state in states
+        ]
         sources = [state.source for state in states]
         await self._database.execute(WRITE_SAMPLES, sources, [json.dumps(values) for values in figures])
 
