@@ -195,7 +195,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
     tasks.start("reports.write", reports.run)
 
     def breakers() -> list[CircuitBreaker]:
-        return [redis.breaker, *channels.breakers.values(), *models.breakers.values()]
+        return [redis.breaker, *channels.breakers.values(), *models.breakers.all]
 
     return Shared(
         settings,

@@ -179,14 +179,14 @@ async def test_a_late_worker_takes_as_many_as_ever_where_the_queue_is_old(
     assert (await watch(stub, run.agent_run_id))[-1].run_ended.status == "completed"
 
 
-async def test_runs_leave_a_provider_alone_that_failed_five_times(make_agent: Any) -> None:
+async def test_runs_leave_a_model_alone_that_failed_five_times(make_agent: Any) -> None:
     """Four runs that would ask three times each. Who is refused by the breaker waits for as long as that says."""
-    before = rejected("openai")
+    before = rejected("openai/plain")
     async with serving(FakeLlm()) as llm:
         stub = (await make_agent(openai_api_base=llm.url)).stub(AgentRunsStub, "user")
         request = StartRunRequest(prompt="[[fail 503]]", model_name="openai/plain")
         runs = [await stub.StartRun(request) for _ in range(4)]
-        while rejected("openai") < before + len(runs):
+        while rejected("openai/plain") < before + len(runs):
             await asyncio.sleep(0.02)
         assert 5 <= len(llm.log.calls()) <= 8
         for run in runs:
