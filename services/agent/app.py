@@ -76,7 +76,7 @@ from services.agent.use_cases.list_runs import ListRuns
 from services.agent.use_cases.mark_delivered import DeliveredMarks
 from services.agent.use_cases.opening import Opening
 from services.agent.use_cases.prune import Prune
-from services.agent.use_cases.queue_gauge import QueueGauge
+from services.agent.use_cases.queue_gauge import EVERY_S, UNHURRIED_S, QueueGauge
 from services.agent.use_cases.relay_outbox import RelayOutbox
 from services.agent.use_cases.report_process import ReportProcess, breaker_states
 from services.agent.use_cases.see_run import SeeRun
@@ -87,6 +87,7 @@ from services.agent.use_cases.stop_run import StopRun
 from services.agent.use_cases.sweep_runs import SweepRuns
 from services.agent.use_cases.update_agent import UpdateAgent
 from services.agent.use_cases.watch_run import WatchRun
+from services.agent.use_cases.watch_stale_runs import WatchStaleRuns
 from services.agent.use_cases.write_buffer import WriteBuffer
 from services.kit.channels import open_channels
 from services.kit.circuit_breaker import CircuitBreaker
@@ -119,6 +120,7 @@ class Shared:
     limiter: RateLimiter
     threads: threads_client.ThreadsClient
     billing: billing_client.BillingClient
+    roles: RoleLookup
     tools: tools_client.ToolsClient
     models: ModelRegistry
     marks: DeliveredMarks
@@ -147,8 +149,10 @@ def build_role(role: Role) -> Build[Settings]:
     async def build(settings: Settings, stack: AsyncExitStack) -> Server:
         shared = await _shared(settings, stack)
         server = Server(settings, WORKER_POLICY if role == "worker" else POLICY, roles=_roles(role, shared))
-        coordinator = _coordinator(shared, server) if role != "api" else None
-        queue = QueueGauge(PostgresRuns(shared.database), settings.mesh_queue_limit)
+        pace = UNHURRIED_S if role == "worker" else EVERY_S
+        queue = QueueGauge(PostgresRuns(shared.database), settings.mesh_queue_limit, pace)
+        shared.tasks.start("queue", queue.run)
+        coordinator = _coordinator(shared, server, queue) if role != "api" else None
         if role != "worker":
             _serve_api(shared, server, queue, coordinator if role == "all" else None)
         feel = _report(role, shared, server, queue, coordinator)
@@ -179,6 +183,10 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
     wire = Wire(settings.redis_url.get_secret_value())
     threads = threads_client.ThreadsClient(channels.open("threads", idempotent=threads_client.IDEMPOTENT), clock)
     billing = billing_client.BillingClient(channels.open("billing", idempotent=billing_client.IDEMPOTENT))
+    # Who is an operator is asked past the breaker that starts and charges have opened: they come to close it.
+    roles = billing_client.BillingClient(
+        channels.open("billing", idempotent=billing_client.IDEMPOTENT, breaker="billing-roles")
+    )
     tools = tools_client.ToolsClient(channels.open("tools", idempotent=tools_client.IDEMPOTENT), clock)
     outbox = PostgresOutbox(database)
     marks = DeliveredMarks(outbox)
@@ -191,7 +199,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
     tasks.start("reports.write", reports.run)
 
     def breakers() -> list[CircuitBreaker]:
-        return [redis.breaker, *channels.breakers.values(), *models.breakers.values()]
+        return [redis.breaker, *channels.breakers.values(), *models.breakers.all]
 
     return Shared(
         settings,
@@ -203,6 +211,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
         RateLimiter(redis, settings.starts_per_minute),
         threads,
         billing,
+        roles,
         tools,
         models,
         marks,
@@ -214,7 +223,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
 
 
 def _roles(role: Role, shared: Shared) -> RoleLookup | None:
-    return None if role == "worker" else shared.billing
+    return None if role == "worker" else shared.roles
 
 
 def _report(
@@ -229,7 +238,7 @@ def _report(
             at=None,
             memory_share=server.memory.share,
             loop_lag_s=server.loop_lag.last_s,
-            pending_rows=shared.reports.pending,
+            buffered_rows=shared.reports.pending,
             flush_mean_ms=mean,
             flush_p99_ms=worst,
             rejected=queue.refused,
@@ -252,12 +261,12 @@ def _report(
     return feel
 
 
-def _coordinator(shared: Shared, server: Server) -> StatelessCoordinator:
+def _coordinator(shared: Shared, server: Server, queue: QueueGauge) -> StatelessCoordinator:
     settings, clock = shared.settings, shared.clock
     backpressure = BackpressureController(
         settings.mesh_run_slots,
         TokenBucket(settings.mesh_claims_per_s, settings.mesh_run_slots, clock),
-        lambda: Vitals(server.loop_lag.last_s, server.memory.share),
+        lambda: Vitals(server.loop_lag.last_s, server.memory.share, queue.last.head_s),
         CLAIMED_AT_ONCE,
     )
 
@@ -307,7 +316,6 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
     see = SeeRun(store, shared.threads)
     runs = ListRuns(store, see)
     stop = StopRun(store, see, shared.tools, shared.hints, EndAnnouncer(shared.wire), clock.now)
-    shared.tasks.start("queue", queue.run)
     start = StartRun(
         store,
         shared.threads,
@@ -365,8 +373,9 @@ def _serve_admin(shared: Shared, server: Server) -> None:
         leaving.set()
 
     server.on_drain(leave)
+    shared.tasks.start("runs.stale", WatchStaleRuns(store).run)
     use = AdminUseCases(
-        pipeline=ShowPipeline(store, wal, shared.hints, settings.mesh_lease_ttl_s, settings.mesh_report_s),
+        pipeline=ShowPipeline(store, wal, shared.hints, settings.mesh_report_s),
         inspect=InspectRuns(store, settings.mesh_lease_ttl_s),
         steer=SteerRun(runs, store, end, shared.hints),
         sweep=SweepRuns(

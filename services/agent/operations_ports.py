@@ -1,4 +1,4 @@
-"""What operators' use cases need: the pipeline's store, and a word to all processes."""
+"""What operators' use cases need: the pipeline's store, and a word to all its processes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from services.agent.domain.operations import (
     PipelineFigures,
     ProcessState,
     RunDetail,
+    StaleRuns,
     Swept,
 )
 
@@ -27,6 +28,12 @@ class OperationsStore(Protocol):
 
     async def stuck(self, min_age_minutes: int, ttl_s: float, limit: int) -> list[RunDetail]:
         """Runs that do not get on, oldest first, each with a reason."""
+
+    async def count_stuck(self, min_age_minutes: int) -> int:
+        """How many they are."""
+
+    async def stale(self) -> StaleRuns:
+        """Runs that should have ended, or go on for very long."""
 
     async def active_threads(self, limit: int) -> list[ActiveThread]:
         """Threads with a run that has not ended."""
@@ -67,7 +74,7 @@ class OperationsStore(Protocol):
 
 
 class BreakerReset(Protocol):
-    """Reaches all processes."""
+    """Reaches all processes of the agent."""
 
     async def reset(self) -> None:
         """Has them close their circuit breakers. Raises CacheUnavailable."""

@@ -149,6 +149,8 @@ class Queue:
 
     length: int
     oldest_s: float
+    head_s: float = 0.0
+    """The oldest of those that could begin: nothing of their thread is before them."""
 
 
 class StartWindow(Protocol):

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from services.kit.memory import available_bytes
+
 from .config import Settings
 from .embedded.account import unprivileged_account
 from .embedded.postgres import EmbeddedPostgres
@@ -33,6 +35,7 @@ _LOOPBACK = "127.0.0.1"
 _ENVOY_ADMIN = "envoy-admin"
 _TWIN = "-twin"
 _OVERLAP = 2.0  # callers dial an address that was refused every second
+_LEAST_MIB = 512  # of memory: a worker that has loaded litellm needs half of it
 _CHECKOUT = Path(__file__).parents[2]
 
 
@@ -62,9 +65,11 @@ def public_address(http_port: int) -> str:
 
 
 class Plan:
-    """The parts of one mesh, from its settings and the environment that it inherits."""
+    """The parts of one mesh, from its settings and the environment that it inherits. `memory_mib`: of this machine."""
 
-    def __init__(self, settings: Settings, data: DataDir, inherited: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, data: DataDir, inherited: Mapping[str, str], memory_mib: int | None = None
+    ) -> None:
         if settings.env_mode != "local" and settings.database_url is None:
             raise CliError(
                 f"ENV_MODE={settings.env_mode} needs DATABASE_URL: only `local` starts a PostgreSQL of its own"
@@ -73,6 +78,7 @@ class Plan:
         self._data = data
         self._inherited = inherited
         self._processes = processes(settings)
+        self._memory_mib = memory_mib or available_bytes() >> 20
         self._postgres = None if settings.database_url else EmbeddedPostgres(data, unprivileged_account())
         self._redis = None if settings.redis_url else EmbeddedRedis(data)
 
@@ -91,7 +97,7 @@ class Plan:
 
     def environment(self, ports: Mapping[str, int]) -> dict[str, str]:
         """What every process of the mesh is told."""
-        return {**self._inherited, **self._storage(), **self._common(), **self._targets(ports)}
+        return {**self._inherited, **self._storage(), **self._common(), **self._targets(ports), **self._share()}
 
     def _service(self, process: Process, ports: Mapping[str, int], needs: frozenset[str]) -> Part:
         part = self._process(process, ports, needs, "")
@@ -147,6 +153,12 @@ class Plan:
         if self._redis:
             told["REDIS_URL"] = self._redis.url
         return told
+
+    def _share(self) -> dict[str, str]:
+        """Each takes itself for the only one on its machine: here they share it, unless somebody said how."""
+        if "mesh_memory_limit_mib" in self._settings.model_fields_set:
+            return {}
+        return {"MESH_MEMORY_LIMIT_MIB": str(max(_LEAST_MIB, self._memory_mib // len(self._processes)))}
 
     def _common(self) -> dict[str, str]:
         return {

@@ -77,13 +77,16 @@ class Channels:
         self._mint: TokenMint | None = None
         self._open: dict[str, list[grpc.aio.Channel]] = {}
         self.breakers: dict[str, CircuitBreaker] = {}
-        """One for each neighbour, by its name."""
+        """One for each neighbour, by its name, and those that channels were given for themselves."""
 
-    def open(self, target: str, *, idempotent: Iterable[str] = (), forward: bool = False) -> grpc.aio.Channel:
+    def open(
+        self, target: str, *, idempotent: Iterable[str] = (), forward: bool = False, breaker: str | None = None
+    ) -> grpc.aio.Channel:
         """A channel to a service.
 
         `idempotent` names the RPCs (full method names) that gRPC may repeat while the neighbour is away. `forward`
-        passes the caller's own bearer on; otherwise each call carries a service token for that target.
+        passes the caller's own bearer on; otherwise each call carries a service token for that target. `breaker` names
+        a circuit breaker of its own, for calls that are to be made although others failed.
         """
         addresses = self._settings.target(target)
         options = _options(self._settings, idempotent, has_choice=len(addresses) > 1)
@@ -91,14 +94,14 @@ class Channels:
         self._stack.push_async_callback(channel.close, 0.5)
         passport = _Forwarded() if forward else _OwnToken(target, self._token_mint())
         self._open.setdefault(target, []).append(channel)
-        return _MeshChannel(channel, _Outgoing(passport, self._clock, self._breaker(target)))
+        return _MeshChannel(channel, _Outgoing(passport, self._clock, self._breaker(target, breaker or target)))
 
-    def _breaker(self, target: str) -> CircuitBreaker:
-        if target not in self.breakers:
-            self.breakers[target] = CircuitBreaker(
-                target, self._clock, is_away, back=lambda cause: self._is_reconnected(target, cause)
+    def _breaker(self, target: str, name: str) -> CircuitBreaker:
+        if name not in self.breakers:
+            self.breakers[name] = CircuitBreaker(
+                name, self._clock, is_away, back=lambda cause: self._is_reconnected(target, cause)
             )
-        return self.breakers[target]
+        return self.breakers[name]
 
     def _is_reconnected(self, target: str, cause: BaseException) -> bool:
         """gRPC dials a lost neighbour every second by itself: once it is through, nothing is gained by waiting."""

@@ -143,8 +143,10 @@ class CircuitBreaker:
             self._succeeded()
 
     def reset(self) -> None:
-        """Closes it, whatever was."""
-        self._turn(CircuitState.CLOSED)
+        """Closes it, whatever was; one that is closed forgets its failures."""
+        if self._state is not CircuitState.CLOSED:
+            self._turn(CircuitState.CLOSED)
+        self.stats.consecutive_failures = 0
 
     def _succeeded(self) -> None:
         self.stats.successful_calls += 1

@@ -97,7 +97,8 @@ class MeshSettings(BaseSettings):
     """Concurrent RPCs accepted per connection; more wait at the client. Each viewer of a run is one."""
 
     mesh_memory_limit_mib: int = Field(default=0, ge=0)
-    """Memory that this process should stay below; near it a worker takes no more runs. 0: all that there is."""
+    """Memory that this process should stay below; near it a worker takes no more runs. 0: what the container
+    is given, else the whole machine's; where unset, `mesh up` gives each process its share, at least 512."""
 
     database_url: SecretStr | None = None
     """postgresql:// URL. Required by services that own tables."""

@@ -235,7 +235,7 @@ def _point(minute: Minute) -> pb.MetricsPoint:
         timestamp=minute.at.isoformat(),
         workers=sum(process.work is not None for process in processes),
         active_runs=_in_flight(processes),
-        pending_writes=sum(process.pending_rows for process in processes),
+        pending_writes=max((process.pending_rows for process in processes), default=0),
         runs_rejected=sum(process.rejected for process in processes),
         flush_latency_ms=max((process.flush_mean_ms for process in processes), default=0.0),
         memory_percent=100 * max((process.memory_share for process in processes), default=0.0),

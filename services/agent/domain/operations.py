@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 
@@ -61,9 +62,11 @@ class ProcessState:
     at: datetime | None
     memory_share: float
     loop_lag_s: float
-    pending_rows: int
+    buffered_rows: int
+    """Reports that are not committed yet; known to the process alone."""
     flush_mean_ms: float
     flush_p99_ms: float
+    """What it takes to commit reports."""
     rejected: int
     """Starts that were refused because the queue is full."""
     unwritten: int = 0
@@ -73,6 +76,8 @@ class ProcessState:
     """None: it admits and serves alone."""
     starts: WindowState | None = None
     """None: accounts may start any number of runs."""
+    pending_rows: int = 0
+    """Of the outbox, all processes' together, when it was reported: the store adds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,20 @@ class RunDetail:
     duration: float | None
     reason: str = ""
     """Why it is thought to be stuck."""
+
+
+STUCK_MINUTES: Final = 5
+"""Age from which a run that does not get on is taken for stuck, unless somebody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleRuns:
+    """Runs that have not ended: a minute past their deadline, and others that have been active for over an hour."""
+
+    past_deadline: int = 0
+    long_active: int = 0
+    oldest: tuple[UUID, ...] = ()
+    """The first few of both."""
 
 
 @dataclass(frozen=True, slots=True)

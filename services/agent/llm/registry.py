@@ -13,13 +13,12 @@ from typing import Literal
 
 from services.agent.llm.catalogue import LISTED, MOCK, entry
 from services.agent.llm.errors import ErrorType, ModelUnavailableError
-from services.agent.llm.guarded import GuardedModel, is_down
+from services.agent.llm.guarded import GuardedModel, ModelBreakers
 from services.agent.llm.mock_ai import MockAi
 from services.agent.llm.openai_compatible import OpenAiCompatible
 from services.agent.llm.port import ModelPort
 from services.agent.llm.providers import PROVIDERS, Access, is_own_server
 from services.agent.llm.via_litellm import LiteLlm
-from services.kit.circuit_breaker import CircuitBreaker
 from services.kit.clock import Clock, SystemClock
 
 ALIASES = frozenset({"kortix/basic", "kortix/power", "kortix/haiku", "kortix/minimax"})
@@ -83,9 +82,8 @@ class ModelRegistry:
         self._compatible = compatible
         self._litellm = litellm
         self._ports: dict[str, ModelPort] = {}
-        self._clock = clock or SystemClock()
-        self.breakers: dict[str, CircuitBreaker] = {}
-        """One for each provider that was asked, by its name."""
+        self.breakers = ModelBreakers(clock or SystemClock())
+        """Of all models but the mock."""
 
     @property
     def default(self) -> str:
@@ -167,8 +165,7 @@ class ModelRegistry:
         return self._ports[provider]
 
     def _guarded(self, provider: str) -> ModelPort:
-        breaker = self.breakers[provider] = CircuitBreaker(provider, self._clock, is_down)
-        return GuardedModel(self._make(provider), breaker)
+        return GuardedModel(provider, self._make(provider), self.breakers)
 
     def _make(self, provider: str) -> ModelPort:
         access = self._settings.access[provider]

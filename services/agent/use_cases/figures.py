@@ -11,7 +11,7 @@ from services.kit.figures import Figure
 
 def figures_of(state: ProcessState, queue: Queue | None) -> Iterator[Figure]:
     """`queue`: None where this process does not look at it."""
-    yield Figure("mesh.agent.writes.pending", "{row}", state.pending_rows)
+    yield Figure("mesh.agent.writes.pending", "{row}", state.buffered_rows)
     yield Figure("mesh.agent.writes.p99", "s", state.flush_p99_ms / 1000)
     yield Figure("mesh.agent.breakers.open", "{breaker}", sum(each.state != "closed" for each in state.breakers))
     if queue is not None:

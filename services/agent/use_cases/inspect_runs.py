@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from services.agent.domain.operations import ActiveThread, RunDetail
+from services.agent.domain.operations import STUCK_MINUTES, ActiveThread, RunDetail
 from services.agent.errors import RunNotFound
 from services.agent.operations_ports import OperationsStore
 
 STUCK_LIMIT: Final = 200
 THREADS_LIMIT: Final = 1000
-MIN_AGE_MINUTES: Final = 5
 
 
 class InspectRuns:
@@ -30,7 +29,7 @@ class InspectRuns:
 
     async def stuck(self, min_age_minutes: int | None) -> list[RunDetail]:
         """Oldest first, each with a reason."""
-        age = MIN_AGE_MINUTES if min_age_minutes is None else min_age_minutes
+        age = STUCK_MINUTES if min_age_minutes is None else min_age_minutes
         return await self._store.stuck(age, self._ttl_s, STUCK_LIMIT)
 
     async def active_threads(self) -> list[ActiveThread]:

@@ -1,4 +1,5 @@
-"""How long the mesh's queue is, known without asking: the refusal of a start is cheap where there are too many."""
+"""How long and how old the mesh's queue is, known without asking: the refusal of a start is cheap where there are too
+many, and a claim takes the queue's age into account at no statement of its own."""
 
 from __future__ import annotations
 
@@ -12,19 +13,22 @@ from services.agent.ports import Queue, RunStore
 from services.kit.errors import Unavailable
 
 EVERY_S: Final = 0.5
+UNHURRIED_S: Final = 2.0
+"""Where only the queue's age matters."""
 _PATIENCE_S, _MOST_PATIENCE_S = 1.0, 30.0
 
 
 class QueueGauge:
-    """Looks at the queue twice a second; what is admitted here meanwhile, or on its way, counts too.
+    """Looks at the queue every `every_s`; what is admitted here meanwhile, or on its way, counts too.
 
-    A bound for the whole mesh, approximately: each process of the API may pass it by what the others admit in half a
-    second, and by nothing where it is the only one.
+    A bound for the whole mesh, approximately: each process of the API may pass it by what the others admit meanwhile,
+    and by nothing where it is the only one.
     """
 
-    def __init__(self, store: RunStore, limit: int) -> None:
+    def __init__(self, store: RunStore, limit: int, every_s: float = EVERY_S) -> None:
         self._store = store
         self._limit = limit
+        self._every_s = every_s
         self._last = Queue(0, 0.0)
         self._starting = 0
         self._admitted = 0
@@ -53,7 +57,7 @@ class QueueGauge:
 
     @property
     def last(self) -> Queue:
-        """As it was found half a second ago at the most."""
+        """As it was found at the last look."""
         return self._last
 
     async def run(self) -> None:
@@ -63,4 +67,4 @@ class QueueGauge:
             with suppress(Unavailable):  # whoever starts a run now is told so by the admission itself
                 self._last = await self._store.queue()
             self._admitted -= before
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(self._every_s)

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from services.agent.domain.operations import BreakerState, Minute, PipelineFigures, ProcessState, merged_breakers
+from services.agent.domain.operations import (
+    STUCK_MINUTES,
+    BreakerState,
+    Minute,
+    PipelineFigures,
+    ProcessState,
+    merged_breakers,
+)
 from services.agent.errors import PipelineUnhealthy
 from services.agent.operations_ports import BreakerReset, OperationsStore
 from services.agent.stream.wal import StreamWal, WalStats
@@ -50,7 +57,7 @@ class Pipeline:
 
     @property
     def breakers(self) -> list[BreakerState]:
-        """Of all processes, by dependency."""
+        """Of all processes of the agent, by dependency."""
         return merged_breakers(self.processes)
 
     @property
@@ -62,23 +69,20 @@ class Pipeline:
 class ShowPipeline:
     """The use case. `interval_s`: of the processes' reports."""
 
-    def __init__(
-        self, store: OperationsStore, wal: StreamWal, resets: BreakerReset, ttl_s: float, interval_s: float
-    ) -> None:
+    def __init__(self, store: OperationsStore, wal: StreamWal, resets: BreakerReset, interval_s: float) -> None:
         self._store = store
         self._wal = wal
         self._resets = resets
-        self._ttl_s = ttl_s
         self._within_s = MISSED * interval_s
 
     async def all(self) -> Pipeline:
         """Everything at a glance."""
-        stuck = await self._store.stuck(0, self._ttl_s, 1000)
+        stuck = await self._store.count_stuck(STUCK_MINUTES)
         try:
             wal = await self._wal.stats()
         except Unavailable:
             wal = None
-        return Pipeline(await self._store.figures(), await self.processes(), len(stuck), wal)
+        return Pipeline(await self._store.figures(), await self.processes(), stuck, wal)
 
     async def health(self) -> Pipeline:
         """Raises PipelineUnhealthy."""
@@ -94,7 +98,7 @@ class ShowPipeline:
         return await self._store.processes(self._within_s)
 
     async def breakers(self) -> list[BreakerState]:
-        """Of all processes, by dependency."""
+        """Of all processes of the agent, by dependency."""
         return merged_breakers(await self.processes())
 
     async def wal_stats(self) -> WalStats:
@@ -107,6 +111,6 @@ class ShowPipeline:
         return await self._store.history(minutes), minutes
 
     async def reset_breakers(self, subject: UUID) -> None:
-        """Closes those of all processes. Raises CacheUnavailable where they can not be told."""
+        """Closes those of all processes of the agent. Raises CacheUnavailable where they can not be told."""
         await self._store.act(subject, "breakers.reset", "", "")
         await self._resets.reset()

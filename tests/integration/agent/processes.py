@@ -22,7 +22,7 @@ def worker_state(source: str = "worker", **values: Any) -> ProcessState:
     given: dict[str, Any] = {
         "memory_share": 0.1,
         "loop_lag_s": 0.001,
-        "pending_rows": 0,
+        "buffered_rows": 0,
         "flush_mean_ms": 2.0,
         "flush_p99_ms": 9.0,
         "rejected": 0,

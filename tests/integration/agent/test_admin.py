@@ -13,8 +13,10 @@ from mesh.agent.v1 import admin_pb2 as pb
 from mesh.agent.v1.admin_pb2_grpc import AgentAdminRestStub, AgentAdminStub
 from mesh.agent.v1.runs_pb2 import StopRunRequest
 from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
+from structlog.testing import capture_logs
 
-from services.kit.errors import InvalidArgument, MeshError
+from services.kit.errors import InvalidArgument, MeshError, Unavailable
+from services.kit.postgres import CheckViolation
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column, until_there
 from tests.integration.agent.watching import eventually, kinds, start, watch, watch_until
@@ -174,6 +176,72 @@ async def test_stuck_runs_are_shown_with_the_reason(make_agent: Any) -> None:
     typed = await operator.rpc.ListStuckRuns(pb.ListStuckRunsRequest(min_age=0))
     assert [(run.run.run_id, run.reason) for run in typed.runs] == [(r["run_id"], r["reason"]) for r in found.values()]
     assert await operator.rest("ListStuckRuns") == []  # none is five minutes old
+
+
+async def test_the_dashboard_counts_as_stuck_what_is_listed_as_stuck(make_agent: Any) -> None:
+    agent = await make_agent("api")
+    stub, operator = agent.stub(AgentRunsStub, "user"), Operator(agent)
+    for _ in range(3):
+        await start(stub, "[[say never]]")
+    board = await operator.rpc.GetDashboard(pb.GetDashboardRequest())
+    assert (board.active_runs, board.stuck_count) == (3, 0)
+    assert not any("do not get on" in alert for alert in board.alerts)
+    await column(agent, "UPDATE runs SET created_at = now() - interval '10 minutes' WHERE turn = 1 RETURNING 1")
+    board = await operator.rpc.GetDashboard(pb.GetDashboardRequest())
+    assert board.stuck_count == len(await operator.rest("ListStuckRuns")) == 3
+    assert "3 runs do not get on" in board.alerts
+
+
+async def test_the_history_shows_what_was_owed_to_others(make_agent: Any, neighbours: Fakes) -> None:
+    fakes, _ = neighbours
+    fakes.threads.refuse_row = lambda _: Unavailable("not now")
+    agent = await make_agent("api", mesh_report_s=0.2)
+    await start(agent.stub(AgentRunsStub, "user"), "[[say never]]")
+    await until_there(agent, "SELECT count(*) > 0 FROM samples WHERE figures->>'pending_rows' = '1'")
+    history = await Operator(agent).rpc.GetMetricsHistory(pb.GetMetricsHistoryRequest(minutes=5))
+    assert (history.current.pending_writes, history.history[-1].pending_writes) == (1, 1)
+
+
+async def test_only_runs_that_changed_hands_count_as_recovered(make_agent: Any) -> None:
+    agent = await make_agent("api")
+    stub, operator = agent.stub(AgentRunsStub, "user"), Operator(agent)
+    ended, taken_over = [await start(stub, "[[say never]]") for _ in range(2)]
+    for run, epoch in ((ended, 1), (taken_over, 2)):
+        await column(agent, ORPHAN, run.agent_run_id, 1)
+        await column(agent, "UPDATE runs SET epoch = $2 WHERE run_id = $1::uuid RETURNING 1", run.agent_run_id, epoch)
+    assert (await operator.rpc.GetDashboard(pb.GetDashboardRequest())).runs_recovered == 1
+    for run in (ended, taken_over):
+        await operator.rpc.FailRun(pb.FailRunRequest(run_id=run.agent_run_id))
+    assert (await operator.rpc.GetDashboard(pb.GetDashboardRequest())).runs_recovered == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["TRUNCATE admin_acts", "DELETE FROM admin_acts", "UPDATE admin_acts SET why = 'somebody else'"],
+)
+async def test_what_operators_did_can_not_be_taken_back(make_agent: Any, sql: str) -> None:
+    agent = await make_agent("api")
+    await Operator(agent).rpc.SweepRuns(pb.SweepRunsRequest())
+    with pytest.raises(CheckViolation, match="append_only"):
+        await column(agent, sql)
+    assert await column(agent, "SELECT act FROM admin_acts") == ["sweep"]
+
+
+async def test_an_api_finds_runs_that_should_have_ended_by_itself(make_agent: Any) -> None:
+    api = await make_agent("api")
+    stub = api.stub(AgentRunsStub, "user")
+    fresh, late, long = [await start(stub, "[[say never]]") for _ in range(3)]
+    set_back = "UPDATE runs SET {} - interval '2 hours' WHERE run_id = $1::uuid RETURNING 1"
+    await column(api, set_back.format("deadline = deadline"), late.agent_run_id)
+    await column(api, ORPHAN, long.agent_run_id, 1)
+    await column(api, set_back.format("started_at = started_at"), long.agent_run_id)
+    with capture_logs() as lines:
+        await make_agent("api")
+        await eventually(lambda: any(line["event"] == "runs.stale" for line in lines))
+    (line,) = [line for line in lines if line["event"] == "runs.stale"]
+    assert (line["log_level"], line["past_deadline"], line["long_active"]) == ("warning", 1, 1)
+    assert line["oldest"] == [late.agent_run_id, long.agent_run_id]
+    assert fresh.agent_run_id not in line["oldest"]
 
 
 async def test_a_run_is_shown_as_its_lease_shows_it(make_agent: Any) -> None:
@@ -389,6 +457,27 @@ async def test_circuit_breakers_of_all_processes_are_shown_and_reset(make_agent:
         return bool((await operator.rest("ListCircuitBreakers"))["threads"]["state"] == "closed")
 
     await eventually_true(closed)
+
+
+async def test_operators_are_known_while_starts_do_not_reach_billing(make_agent: Any, neighbours: Fakes) -> None:
+    fakes, _ = neighbours
+
+    async def for_ever(_: str) -> None:
+        await asyncio.Event().wait()
+
+    fakes.billing.holding = for_ever
+    agent = await make_agent("api", mesh_report_s=0.2)
+    stub, operator = agent.stub(AgentRunsStub, "user"), Operator(agent)
+    await asyncio.gather(*(refusal(start(stub, "[[say never]]")) for _ in range(5)))
+    assert (await refusal(start(stub, "[[say never]]"))).reason == "CIRCUIT_OPEN"
+    fakes.billing.holding = None
+    assert (await operator.rpc.ResetCircuitBreakers(pb.ResetCircuitBreakersRequest())).success
+
+    async def reset() -> bool:
+        return bool((await operator.rest("ListCircuitBreakers"))["billing"]["state"] == "closed")
+
+    await eventually_true(reset)
+    assert (await start(stub, "[[say at last]]")).agent_run_id
 
 
 async def eventually_true(ask: Callable[[], Awaitable[bool]]) -> None:

@@ -24,13 +24,16 @@ TOLD = {
     "use_stateless_pipeline": True,
 }
 
+LIMIT = "MESH_MEMORY_LIMIT_MIB"
+
 
 def settings(**given: Any) -> Settings:
     return Settings(**{**TOLD, **given})
 
 
-def planned(root: Path, told: Settings) -> dict[str, Part]:
-    plan = Plan(told, DataDir(root), {"PATH": "/bin", "OPENAI_API_KEY": "k"})
+def planned(root: Path, told: Settings, memory_mib: int = 16_384, memory_limit: str | None = None) -> dict[str, Part]:
+    inherited = {"PATH": "/bin", "OPENAI_API_KEY": "k"} | ({LIMIT: memory_limit} if memory_limit else {})
+    plan = Plan(told, DataDir(root), inherited, memory_mib)
     ports = {name: 20_000 + number for number, name in enumerate(plan.port_names())}
     return {part.name: part for part in plan.parts(ports)}
 
@@ -96,6 +99,24 @@ def test_services_inherit_provider_keys_and_storage_inherits_nothing(tmp_path: P
     for name in ("postgres", "redis"):
         assert "OPENAI_API_KEY" not in parts[name].env
         assert "SUPABASE_JWT_SECRET" not in parts[name].env
+
+
+def limits(parts: dict[str, Part]) -> set[str | None]:
+    """What the Python processes of services are told to stay below."""
+    return {part.env.get(LIMIT) for part in parts.values() if "MESH_LISTEN" in part.env}
+
+
+@pytest.mark.parametrize(("workers", "memory_mib", "share"), [(1, 16_384, 2340), (9, 16_384, 1092), (9, 4096, 512)])
+def test_each_process_is_told_its_share_of_the_memory(
+    tmp_path: Path, workers: int, memory_mib: int, share: int
+) -> None:
+    assert limits(planned(tmp_path, settings(mesh_workers=workers), memory_mib)) == {str(share)}
+
+
+def test_a_memory_limit_that_was_given_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    assert limits(planned(tmp_path, settings(mesh_memory_limit_mib=700), memory_limit="700")) == {"700"}
+    # From `.env`, which each process reads for itself.
+    assert limits(planned(tmp_path, settings(mesh_memory_limit_mib=700))) == {None}
 
 
 def test_callers_stop_before_the_called(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from services.kit.circuit_breaker import DEFAULTS, CircuitBreaker, CircuitOpen, CircuitState
 from services.kit.errors import NotFound, Unavailable
@@ -135,6 +136,15 @@ def test_it_probes_sooner_when_the_dependency_is_seen_to_be_back(clock: ManualCl
     seen[0] = True
     call(breaker)
     assert breaker.state is CircuitState.HALF_OPEN
+
+
+def test_a_reset_of_a_closed_one_is_no_turn(breaker: CircuitBreaker) -> None:
+    fail(breaker, 4)
+    with capture_logs() as lines:
+        breaker.reset()
+    assert lines == []
+    fail(breaker, 4)
+    assert breaker.state is CircuitState.CLOSED
 
 
 def test_a_reset_closes_it(breaker: CircuitBreaker) -> None:

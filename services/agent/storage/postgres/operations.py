@@ -16,6 +16,7 @@ from services.agent.domain.operations import (
     PipelineFigures,
     ProcessState,
     RunDetail,
+    StaleRuns,
     Swept,
     WindowState,
     WorkState,
@@ -39,17 +40,29 @@ _CLAIMABLE = """
         SELECT 1 FROM runs AS ahead WHERE ahead.thread_id = runs.thread_id AND ahead.run_id <> runs.run_id
            AND (ahead.status IN ('running', 'waiting') OR (ahead.status = 'queued' AND ahead.turn < runs.turn)))
 """
+_REASON = f"""
+    CASE WHEN {_CLAIMABLE} THEN 'not_claimed'
+         WHEN status = 'queued' THEN NULL
+         WHEN deadline < now() THEN 'past_deadline'
+         WHEN owner IS NULL OR {LEASE_OVER} THEN 'lease_over'
+         WHEN stop_requested_at < now() - interval '1 minute' THEN 'stop_unheard' END
+"""
+_OLD_ENOUGH = "status IN ('queued', 'running', 'waiting') AND created_at <= now() - $1 * interval '1 minute'"
 STUCK = f"""
-SELECT * FROM (
-    SELECT {_DETAIL}, created_at,
-           CASE WHEN {_CLAIMABLE} THEN 'not_claimed'
-                WHEN status = 'queued' THEN NULL
-                WHEN deadline < now() THEN 'past_deadline'
-                WHEN owner IS NULL OR {LEASE_OVER} THEN 'lease_over'
-                WHEN stop_requested_at < now() - interval '1 minute' THEN 'stop_unheard' END AS reason
-    FROM runs
-    WHERE status IN ('queued', 'running', 'waiting') AND created_at <= now() - $1 * interval '1 minute'
-) AS found WHERE reason IS NOT NULL ORDER BY created_at, run_id LIMIT $3
+SELECT * FROM (SELECT {_DETAIL}, created_at, {_REASON} AS reason FROM runs WHERE {_OLD_ENOUGH}) AS found
+WHERE reason IS NOT NULL ORDER BY created_at, run_id LIMIT $3
+"""
+COUNT_STUCK = f"SELECT count(*) FROM runs WHERE {_OLD_ENOUGH} AND {_REASON} IS NOT NULL"
+
+# Whoever owns a run ends it at its deadline; a minute is more than a take-over needs to do so instead.
+STALE = """
+SELECT count(*) FILTER (WHERE is_late)::int AS past_deadline, count(*) FILTER (WHERE NOT is_late)::int AS long_active,
+       (array_agg(run_id ORDER BY created_at, run_id))[1:5] AS oldest
+FROM (
+    SELECT run_id, created_at, deadline < now() - interval '1 minute' AS is_late FROM runs
+    WHERE status IN ('queued', 'running', 'waiting')
+      AND (deadline < now() - interval '1 minute' OR started_at < now() - interval '1 hour')
+) AS found
 """
 
 ACTIVE_THREADS = """
@@ -113,13 +126,18 @@ FROM (
     SELECT count(*) FILTER (WHERE started_at > now() - interval '1 day') AS started,
            count(*) FILTER (WHERE status = 'completed') AS completed,
            count(*) FILTER (WHERE status = 'failed') AS failed,
-           count(*) FILTER (WHERE epoch > 1 AND end_reason IS DISTINCT FROM 'poison') AS recovered
+           -- An operator's end of a run raises its epoch too.
+           count(*) FILTER (WHERE epoch - (end_reason IS NOT DISTINCT FROM 'admin')::int > 1
+                              AND end_reason IS DISTINCT FROM 'poison') AS recovered
     FROM runs WHERE completed_at > now() - interval '1 day' OR status IN ('running', 'waiting')
 ) AS day
 """
 
 WRITE_SAMPLES = """
-INSERT INTO samples (source, figures) SELECT * FROM unnest($1::text[], $2::jsonb[])
+INSERT INTO samples (source, figures)
+SELECT source, figures || jsonb_build_object(
+    'pending_rows', (SELECT count(*) FROM outbox WHERE delivered_at IS NULL)
+) FROM unnest($1::text[], $2::jsonb[]) AS reported (source, figures)
 """
 PROCESSES = """
 SELECT DISTINCT ON (source) source, at, figures FROM samples
@@ -130,7 +148,7 @@ SELECT DISTINCT ON (minute, source) date_trunc('minute', at) AS minute, source, 
 WHERE at > now() - $1 * interval '1 minute' ORDER BY minute, source, at DESC
 """
 
-_COLUMNS = ("source", "at")
+_NOT_WRITTEN = ("source", "at", "buffered_rows", "pending_rows")
 
 
 class PostgresOperations:
@@ -149,6 +167,15 @@ class PostgresOperations:
 
     async def stuck(self, min_age_minutes: int, ttl_s: float, limit: int) -> list[RunDetail]:
         return [_detail(row) for row in await self._database.fetch(STUCK, min_age_minutes, ttl_s, limit)]
+
+    async def count_stuck(self, min_age_minutes: int) -> int:
+        count: int = await self._database.fetchval(COUNT_STUCK, min_age_minutes)
+        return count
+
+    async def stale(self) -> StaleRuns:
+        row = await self._database.fetchrow(STALE)
+        assert row is not None
+        return StaleRuns(row["past_deadline"], row["long_active"], tuple(row["oldest"] or ()))
 
     async def active_threads(self, limit: int) -> list[ActiveThread]:
         return [ActiveThread(**dict(row)) for row in await self._database.fetch(ACTIVE_THREADS, limit)]
@@ -188,7 +215,9 @@ class PostgresOperations:
 
     async def write(self, states: Sequence[ProcessState]) -> None:
         """Commits samples of processes."""
-        figures = [{name: value for name, value in asdict(state).items() if name not in _COLUMNS} for state in states]
+        figures = [
+            {name: value for name, value in asdict(state).items() if name not in _NOT_WRITTEN} for state in states
+        ]
         sources = [state.source for state in states]
         await self._database.execute(WRITE_SAMPLES, sources, [json.dumps(values) for values in figures])
 
@@ -225,7 +254,7 @@ def _process(row: Record) -> ProcessState:
     breakers = tuple(BreakerState(**breaker) for breaker in figures.pop("breakers"))
     work, starts = figures.pop("work"), figures.pop("starts", None)
     return ProcessState(
-        **(figures | {"source": row["source"], "at": row["at"]}),
+        **(figures | {"source": row["source"], "at": row["at"], "buffered_rows": 0}),
         breakers=breakers,
         work=WorkState(**work) if work else None,
         starts=WindowState(**starts) if starts else None,

@@ -109,7 +109,13 @@ SELECT
 """
 
 QUEUE = """
-SELECT count(*) AS length, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_s
+SELECT count(*) AS length, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_s,
+       coalesce((SELECT extract(epoch FROM now() - created_at) FROM runs AS head
+                  WHERE status = 'queued' AND NOT EXISTS (
+                      SELECT 1 FROM runs AS ahead WHERE ahead.thread_id = head.thread_id
+                         AND (ahead.status IN ('running', 'waiting')
+                              OR (ahead.status = 'queued' AND ahead.turn < head.turn)))
+                  ORDER BY created_at LIMIT 1), 0)::float8 AS head_s
 FROM runs WHERE status = 'queued'
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.agent.engine.backpressure import BackpressureController, Level, TokenBucket, Vitals
+from services.agent.engine.backpressure import LONG_WAIT_S, BackpressureController, Level, TokenBucket, Vitals
 from tests.unit.kit.test_circuit_breaker import ManualClock
 
 SLOTS, AT_ONCE = 8, 4
@@ -42,6 +42,24 @@ def test_a_late_or_full_worker_leaves_runs_to_others(vitals: Vitals, level: Leve
     worker = Worker()
     worker.vitals = vitals
     assert worker.controller.level is level
+    assert worker.controller.allowance(3) == allowed
+
+
+@pytest.mark.parametrize(
+    ("vitals", "allowed"),
+    [
+        (Vitals(0.3, 0.0, LONG_WAIT_S - 0.1), 1),
+        (Vitals(0.3, 0.0, LONG_WAIT_S), AT_ONCE),
+        (Vitals(0.0, 0.85, LONG_WAIT_S), 1),
+        (Vitals(0.3, 0.85, LONG_WAIT_S), 1),
+        (Vitals(1.5, 0.0, LONG_WAIT_S), 0),
+        (Vitals(0.0, 0.95, LONG_WAIT_S), 0),
+    ],
+    ids=str,
+)
+def test_a_late_worker_does_not_hold_back_from_an_old_queue_and_a_full_one_does(vitals: Vitals, allowed: int) -> None:
+    worker = Worker()
+    worker.vitals = vitals
     assert worker.controller.allowance(3) == allowed
 
 

@@ -8,12 +8,10 @@ from contextlib import aclosing
 import pytest
 
 from services.agent.llm.errors import ErrorType, ModelError, cut_off, unreachable
-from services.agent.llm.guarded import GuardedModel, is_down
+from services.agent.llm.guarded import MOST, GuardedModel, ModelBreakers
 from services.agent.llm.port import Finished, ModelEvent, ModelRequest, TextDelta
 from services.kit.circuit_breaker import CircuitBreaker, CircuitState
 from tests.unit.kit.test_circuit_breaker import ManualClock
-
-REQUEST = ModelRequest(model="m", messages=[])
 
 
 class Provider:
@@ -46,15 +44,20 @@ class World:
 
     def __init__(self) -> None:
         self.clock, self.provider = ManualClock(), Provider()
-        self.breaker = CircuitBreaker("openai", self.clock, is_down)
-        self.model = GuardedModel(self.provider, self.breaker)
+        self.breakers = ModelBreakers(self.clock)
+        self.model = GuardedModel("openai", self.provider, self.breakers)
 
-    async def ask(self) -> list[ModelEvent]:
-        return [event async for batch in self.model.stream(REQUEST) for event in batch]
+    @property
+    def breaker(self) -> CircuitBreaker:
+        return self.breakers.of("openai", "m")
 
-    async def fail(self) -> ModelError:
+    async def ask(self, model: str = "m") -> list[ModelEvent]:
+        request = ModelRequest(model=model, messages=[])
+        return [event async for batch in self.model.stream(request) for event in batch]
+
+    async def fail(self, model: str = "m") -> ModelError:
         with pytest.raises(ModelError) as failed:
-            await self.ask()
+            await self.ask(model)
         return failed.value
 
 
@@ -72,6 +75,50 @@ async def test_a_provider_that_is_down_is_not_asked_by_every_run() -> None:
     for _ in range(3):
         assert await world.ask() == [TextDelta("word"), Finished("stop")]
     assert world.breaker.state is CircuitState.CLOSED
+
+
+async def test_a_model_that_is_down_takes_no_other_of_its_provider_along() -> None:
+    world = World()
+    world.provider.before = unreachable("no route")
+    for _ in range(5):
+        await world.fail("bad")
+    world.provider.before = None
+    assert (await world.fail("bad")).retry_after == 30
+    assert await world.ask("good") == [TextDelta("word"), Finished("stop")]
+    assert {breaker.name: breaker.state for breaker in world.breakers.all} == {
+        "openai/bad": CircuitState.OPEN,
+        "openai/good": CircuitState.CLOSED,
+    }
+
+
+async def test_however_many_models_people_name_breakers_are_bounded_and_open_ones_stay() -> None:
+    world = World()
+    world.provider.before = unreachable("no route")
+    for _ in range(5):
+        await world.fail("bad")
+    world.provider.before = None
+    for number in range(2 * MOST):
+        await world.ask(f"m{number}")
+    assert len(world.breakers.all) == MOST
+    assert (await world.fail("bad")).retry_after == 30
+
+
+async def test_where_too_many_models_are_down_the_next_ones_share_their_providers_breaker() -> None:
+    world = World()
+    world.provider.before = unreachable("no route")
+    for number in range(MOST):
+        for _ in range(5):
+            await world.fail(f"m{number}")
+    for number in range(5):
+        await world.fail(f"other{number}")
+    asked = world.provider.asked
+    assert (await world.fail("one more")).retry_after == 30
+    assert world.provider.asked == asked
+    assert [breaker.name for breaker in world.breakers.all][-1] == "openai"
+    assert len(world.breakers.all) == MOST + 1
+    world.clock.seconds, world.provider.before = 30, None  # their pauses are over: there is room again
+    await world.ask("one more")
+    assert "openai/one more" in [breaker.name for breaker in world.breakers.all]
 
 
 @pytest.mark.parametrize("error_type", sorted(set(ErrorType) - {ErrorType.SERVICE_UNAVAILABLE, ErrorType.API}))
@@ -93,6 +140,6 @@ async def test_an_answer_that_breaks_off_had_begun() -> None:
 
 async def test_an_answer_that_is_left_closes_the_providers() -> None:
     world = World()
-    async with aclosing(world.model.stream(REQUEST)) as batches:
+    async with aclosing(world.model.stream(ModelRequest(model="m", messages=[]))) as batches:
         await anext(batches)
     assert world.provider.closed == 1

@@ -250,14 +250,16 @@ class AgentAdminServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCircuitBreakers(self, request, context):
-        """The circuit breakers of all processes, by dependency. Admin. Idempotent.
+        """The circuit breakers of all processes of the agent, by dependency. Those of other services are in the metrics of
+        each process (`mesh_circuit_open`). Admin. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetCircuitBreakers(self, request, context):
-        """Closes all circuit breakers of all processes. Admin. Idempotent. Fails with CACHE_UNAVAILABLE.
+        """Closes all circuit breakers of all processes of the agent; other services' close by themselves. Admin. Idempotent.
+        Fails with CACHE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

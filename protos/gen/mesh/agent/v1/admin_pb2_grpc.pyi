@@ -71,9 +71,13 @@ class AgentAdminStub:
     GetWalStats: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetWalStatsRequest, _admin_pb2.GetWalStatsResponse]
     """Paid-for answers that wait for Postgres. Admin. Idempotent. Fails with CACHE_UNAVAILABLE."""
     ListCircuitBreakers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListCircuitBreakersRequest, _admin_pb2.ListCircuitBreakersResponse]
-    """The circuit breakers of all processes, by dependency. Admin. Idempotent."""
+    """The circuit breakers of all processes of the agent, by dependency. Those of other services are in the metrics of
+    each process (`mesh_circuit_open`). Admin. Idempotent.
+    """
     ResetCircuitBreakers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ResetCircuitBreakersRequest, _admin_pb2.ResetCircuitBreakersResponse]
-    """Closes all circuit breakers of all processes. Admin. Idempotent. Fails with CACHE_UNAVAILABLE."""
+    """Closes all circuit breakers of all processes of the agent; other services' close by themselves. Admin. Idempotent.
+    Fails with CACHE_UNAVAILABLE.
+    """
     ListRateLimiters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRateLimitersRequest, _admin_pb2.ListRateLimitersResponse]
     """How fast each worker may claim. Admin. Idempotent."""
     GetBackpressure: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetBackpressureRequest, _admin_pb2.GetBackpressureResponse]
@@ -121,9 +125,13 @@ class AgentAdminAsyncStub(AgentAdminStub):
     GetWalStats: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetWalStatsRequest, _admin_pb2.GetWalStatsResponse]  # type: ignore[assignment]
     """Paid-for answers that wait for Postgres. Admin. Idempotent. Fails with CACHE_UNAVAILABLE."""
     ListCircuitBreakers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListCircuitBreakersRequest, _admin_pb2.ListCircuitBreakersResponse]  # type: ignore[assignment]
-    """The circuit breakers of all processes, by dependency. Admin. Idempotent."""
+    """The circuit breakers of all processes of the agent, by dependency. Those of other services are in the metrics of
+    each process (`mesh_circuit_open`). Admin. Idempotent.
+    """
     ResetCircuitBreakers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ResetCircuitBreakersRequest, _admin_pb2.ResetCircuitBreakersResponse]  # type: ignore[assignment]
-    """Closes all circuit breakers of all processes. Admin. Idempotent. Fails with CACHE_UNAVAILABLE."""
+    """Closes all circuit breakers of all processes of the agent; other services' close by themselves. Admin. Idempotent.
+    Fails with CACHE_UNAVAILABLE.
+    """
     ListRateLimiters: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRateLimitersRequest, _admin_pb2.ListRateLimitersResponse]  # type: ignore[assignment]
     """How fast each worker may claim. Admin. Idempotent."""
     GetBackpressure: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetBackpressureRequest, _admin_pb2.GetBackpressureResponse]  # type: ignore[assignment]
@@ -264,7 +272,9 @@ class AgentAdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListCircuitBreakersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListCircuitBreakersResponse, _abc.Awaitable[_admin_pb2.ListCircuitBreakersResponse]]:
-        """The circuit breakers of all processes, by dependency. Admin. Idempotent."""
+        """The circuit breakers of all processes of the agent, by dependency. Those of other services are in the metrics of
+        each process (`mesh_circuit_open`). Admin. Idempotent.
+        """
 
     @_abc_1.abstractmethod
     def ResetCircuitBreakers(
@@ -272,7 +282,9 @@ class AgentAdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ResetCircuitBreakersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ResetCircuitBreakersResponse, _abc.Awaitable[_admin_pb2.ResetCircuitBreakersResponse]]:
-        """Closes all circuit breakers of all processes. Admin. Idempotent. Fails with CACHE_UNAVAILABLE."""
+        """Closes all circuit breakers of all processes of the agent; other services' close by themselves. Admin. Idempotent.
+        Fails with CACHE_UNAVAILABLE.
+        """
 
     @_abc_1.abstractmethod
     def ListRateLimiters(
