@@ -62,6 +62,8 @@ _ALWAYS_AGAIN = RestartPolicy(first_pause=0.05, longest_pause=0.05, deaths=1_000
 _UNFORESEEN = (b'"rpc.failed"', b'"task.failed"', b'"execution.crashed"')
 _INJECTED = f"{Injected.__module__}.{Injected.__name__}".encode()
 _HEALTHY_WITHIN_S = 90.0
+_PUBLIC = "public"
+"""Its port is reserved as all others are: wires dial so often that one of them could come to hold a port that is not."""
 
 
 class Watcher:
@@ -204,7 +206,8 @@ class Stage:
         deadline = time.monotonic() + within_s
         while not wanted <= self.watcher.well:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not healthy: {wanted - self.watcher.well}")
+                said = {part: self.log_tail(part, 2000) for part in wanted - self.watcher.well}
+                raise TimeoutError(f"not healthy: {said}")
             await asyncio.sleep(0.05)
 
     def unforeseen(self) -> Iterator[str]:
@@ -228,10 +231,11 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """Starts a mesh on free ports in a directory of its own; stops it and removes its data at the end."""
     with _directory() as place, mounted(place / "volume", place / "data" / "postgres") as volume:
-        data, port = DataDir(place / "data"), ports.any_free_port()
+        data = DataDir(place / "data")
         data.create()
         make_keys(data.keys, SERVICES)
         reserved = ports.Reservations(random.Random())
+        port = reserved.reserve([_PUBLIC], {})[_PUBLIC]
         model = FakeLlm(flush_each=True)
         wires: Wires = {}
         clocks = clocks_in(place / "clocks") if moving_clocks else None
