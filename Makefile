@@ -69,10 +69,12 @@ fuzz: setup ## thousands of requests that nobody would write, to every REST rout
 bench: setup ## measure side by side, print ratios, write bench/results
 	$(BIN)/python -m tests.bench
 
-chaos: setup ## over 1,000 faults into a whole mesh, every invariant checked; the table goes into docs/reliability.md
+chaos: setup ## over 1,000 faults into a whole mesh, every invariant checked; the tables go into docs/reliability.md
 	$(BIN)/python -m tests.chaos.sim
 	$(BIN)/python -m tests.chaos.baseline --write
 	$(BIN)/python -m tests.chaos --write
+	$(BIN)/python -m tests.chaos --only "kill -9" --calm --faults 20 --write calm
+	$(BIN)/python -m tests.chaos --only "kill -9" --calm --faults 20 --defaults --workers 2 --write calm-defaults
 
 chaos-quick: setup ## the same in a few minutes, with a few faults of every kind
 	$(BIN)/python -m tests.chaos --quick --faults 60

@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from tests.chaos import report
 from tests.chaos.campaign import Load, Round, play
 from tests.chaos.checker import Violation
-from tests.chaos.faults import contention, everywhere, rolling, schedule, wrong_clocks
+from tests.chaos.faults import CLOCKS, CROWDED, contention, everywhere, rolling, schedule, wrong_clocks
 from tests.chaos.gates import KILLS, Asked, gates
 from tests.chaos.scenario import ROLLING, Fault
 from tests.chaos.stage import LEASES, Stage, staged
@@ -25,6 +25,8 @@ PER_ROUND = 60
 CROWD = 10
 """Workers of the last round but one, which contend for leases."""
 _FAULTS = 1100
+_PLACES = ("chaos", "calm", "calm-defaults")
+"""Of docs/reliability.md."""
 _ONCE_MORE = 5
 """How many places are tried for a kind that was felt nowhere."""
 
@@ -47,15 +49,20 @@ class Campaign:
                 await self._play(stage, number, chapter)
             await self._play(stage, len(chapters) + 1, self._felt_nowhere(faults))
         if not self._asked.quick:
-            await self._apart(staged(CROWD, self._leases), len(chapters) + 2, lambda _: contention())
+            await self._apart(staged(CROWD, self._leases), len(chapters) + 2, CROWDED, lambda _: contention())
             clocks = staged(leases=self._leases, moving_clocks=True)
-            await self._apart(clocks, len(chapters) + 3, wrong_clocks)
+            await self._apart(clocks, len(chapters) + 3, CLOCKS, wrong_clocks)
 
     async def _apart(
-        self, own: AbstractAsyncContextManager[Stage], number: int, of: Callable[[Stage], Iterable[Fault]]
+        self,
+        own: AbstractAsyncContextManager[Stage],
+        number: int,
+        kinds: Iterable[str],
+        of: Callable[[Stage], Iterable[Fault]],
     ) -> None:
-        """A round with a mesh of its own; none where it is not asked for."""
-        if self._asked.round in (0, number):
+        """A round with a mesh of its own; none where it is not asked for, as `--only` says by the name of its kind."""
+        only = self._asked.only
+        if self._asked.round in (0, number) and any(only in kind or kind in only for kind in kinds):
             async with own as stage:
                 await self._play(stage, number, self._meant(of(stage)))
 
@@ -146,7 +153,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--defaults", action="store_true", help="leases as people have them; for --only 'kill -9'")
     parser.add_argument("--quick", action="store_true", help="no outage of 20 s, and no mesh of its own for a kind")
     parser.add_argument(
-        "--write", nargs="?", const="chaos", help="put the table into this place of docs/reliability.md"
+        "--write", nargs="?", const="chaos", choices=_PLACES, help="put the table into docs/reliability.md"
     )
     return parser.parse_args()
 

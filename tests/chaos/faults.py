@@ -18,6 +18,9 @@ from tests.chaos.stage import LEASE_S, ZOMBIE_S, Stage
 _HOUR_S: Final = 3600.0
 _DISK_FULL: Final = "disk of Postgres full"
 _MACHINES_CLOCK: Final = "clock of the machine moved by an hour"
+CLOCKS: Final = (_MACHINES_CLOCK, "clock of one part moved by an hour")
+CROWDED: Final = ("half of ten workers killed", "half of ten workers paused")
+"""Kinds that have a mesh of their own."""
 NEEDS: Final = {
     _MACHINES_CLOCK: "needs libfaketime",
     _DISK_FULL: "needs a volume that can be mounted",
@@ -90,10 +93,8 @@ def rolling(stage: Stage) -> Iterator[Fault]:
 def contention() -> Iterator[Fault]:
     """Of all who are left for the runs of as many, and then with those who wake up again."""
     for _ in range(8):
-        yield Fault("half of ten workers killed", "workers", lambda d: d.crowd(d.kill), heavy=True)
-        yield Fault(
-            "half of ten workers paused", "workers", lambda d: d.crowd(partial(d.pause, seconds=ZOMBIE_S)), heavy=True
-        )
+        yield Fault(CROWDED[0], "workers", lambda d: d.crowd(d.kill), heavy=True)
+        yield Fault(CROWDED[1], "workers", lambda d: d.crowd(partial(d.pause, seconds=ZOMBIE_S)), heavy=True)
 
 
 def wrong_clocks(stage: Stage) -> Iterator[Fault]:
@@ -102,7 +103,7 @@ def wrong_clocks(stage: Stage) -> Iterator[Fault]:
         return
     for seconds in (_HOUR_S, -_HOUR_S):
         for part in stage.parts:
-            yield Fault("clock of one part moved by an hour", part, _set(clocks, [part], seconds), heavy=True)
+            yield Fault(CLOCKS[1], part, _set(clocks, [part], seconds), heavy=True)
         for _ in range(5):
             yield Fault(_MACHINES_CLOCK, "all parts", _set(clocks, stage.parts, seconds), heavy=True)
 
