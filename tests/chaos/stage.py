@@ -63,7 +63,7 @@ _UNFORESEEN = (b'"rpc.failed"', b'"task.failed"', b'"execution.crashed"')
 _INJECTED = f"{Injected.__module__}.{Injected.__name__}".encode()
 _HEALTHY_WITHIN_S = 90.0
 _PUBLIC = "public"
-"""Its port is reserved as all others are: wires dial so often that one of them could come to hold a port that is not."""
+"""Its port is reserved as all others are: wires dial so often that one of them could come to hold one that is not."""
 
 
 class Watcher:
