@@ -22,7 +22,7 @@ CLOCKS: Final = (_MACHINES_CLOCK, "clock of one part moved by an hour")
 CROWDED: Final = ("half of ten workers killed", "half of ten workers paused")
 """Kinds that have a mesh of their own."""
 NEEDS: Final = {
-    _MACHINES_CLOCK: "needs libfaketime",
+    _MACHINES_CLOCK: "in a whole run; needs libfaketime",
     _DISK_FULL: "needs a volume that can be mounted",
 }
 """What is not run where something of the machine is not there."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -51,7 +51,8 @@ class Wire:
         self._carried = 0
         self._reached: set[Address] = set()
         """Addresses at which somebody listened the last time: that others refuse is not of our doing."""
-        self._held = asyncio.Lock()
+        self.held = asyncio.Lock()
+        """Of who wants it in another mode: one at a time."""
 
     async def open(self) -> Wire:
         """Begins to listen."""
@@ -70,14 +71,20 @@ class Wire:
 
     @asynccontextmanager
     async def bent(self, mode: Mode) -> AsyncIterator[None]:
-        """It is in this mode meanwhile, and counts its harm anew; who wants it otherwise at that time waits."""
-        async with self._held:
-            self.harm = 0
-            self.set(mode)
-            try:
+        """It is in this mode meanwhile; who wants it otherwise at that time waits."""
+        async with self.held:
+            with self.in_mode(mode):
                 yield
-            finally:
-                self.set("pass")
+
+    @contextmanager
+    def in_mode(self, mode: Mode) -> Iterator[None]:
+        """The same for who holds it. Counts its harm anew."""
+        self.harm = 0
+        self.set(mode)
+        try:
+            yield
+        finally:
+            self.set("pass")
 
     def set(self, mode: Mode) -> None:
         """Changes how it is; a wire that was half open is cut when it is mended, as what was lost can not be found."""

@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -171,10 +171,13 @@ class Director:
         return [wire for ends, wire in self.stage.wires.items() if meant(*ends)]
 
     @asynccontextmanager
-    async def _cut(self, wires: Iterable[Wire]) -> AsyncIterator[None]:
+    async def _cut(self, wires: Sequence[Wire]) -> AsyncIterator[None]:
+        """All at once: none is cut before every one is held."""
         async with AsyncExitStack() as cut:
             for wire in wires:
-                await cut.enter_async_context(wire.bent("cut"))
+                await cut.enter_async_context(wire.held)
+            for wire in wires:
+                cut.enter_context(wire.in_mode("cut"))
             yield
 
     async def reconnect_storm(self) -> bool:
