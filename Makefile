@@ -73,6 +73,8 @@ chaos: setup ## over 1,000 faults into a whole mesh, every invariant checked; th
 	$(BIN)/python -m tests.chaos.sim --write
 	$(BIN)/python -m tests.chaos.baseline --write
 	$(BIN)/python -m tests.chaos --write
+	$(BIN)/python -m tests.chaos --only "kill -9" --calm --faults 20 --write calm
+	$(BIN)/python -m tests.chaos --only "kill -9" --calm --faults 20 --defaults --workers 2 --write calm-defaults
 
 chaos-quick: setup ## the same in a few minutes, with a few faults of every kind
 	$(BIN)/python -m tests.chaos --quick --faults 60

@@ -2,6 +2,7 @@
 
 cut: every connection is reset, and new ones are refused. stall: nothing passes, either way, and nobody is told.
 half: what the server says is lost in silence, what the client says arrives. slow: bytes trickle, late.
+What a mode did to what came by is counted: a wire that nobody used was bent for nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -36,6 +38,8 @@ class Wire:
     def __init__(self, client: str, server: str, *upstreams: Address) -> None:
         self.client = client
         self.server = server
+        self.harm = 0
+        """Connections reset, refused or kept waiting, and pieces of data withheld, lost or slowed since it was bent."""
         self.ports: list[int] = []
         self._upstreams = upstreams
         self._mode: Mode = "pass"
@@ -44,6 +48,11 @@ class Wire:
         self._connections: set[asyncio.Task[None]] = set()
         self._sockets: set[asyncio.StreamWriter] = set()
         self._listeners: list[asyncio.Server] = []
+        self._carried = 0
+        self._reached: set[Address] = set()
+        """Addresses at which somebody listened the last time: that others refuse is not of our doing."""
+        self.held = asyncio.Lock()
+        """Of who wants it in another mode: one at a time."""
 
     async def open(self) -> Wire:
         """Begins to listen."""
@@ -60,13 +69,27 @@ class Wire:
         self._reset()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a connection is open."""
-        return bool(self._connections)
+    @asynccontextmanager
+    async def bent(self, mode: Mode) -> AsyncIterator[None]:
+        """It is in this mode meanwhile; who wants it otherwise at that time waits."""
+        async with self.held:
+            with self.in_mode(mode):
+                yield
+
+    @contextmanager
+    def in_mode(self, mode: Mode) -> Iterator[None]:
+        """The same for who holds it. Counts its harm anew."""
+        self.harm = 0
+        self.set(mode)
+        try:
+            yield
+        finally:
+            self.set("pass")
 
     def set(self, mode: Mode) -> None:
         """Changes how it is; a wire that was half open is cut when it is mended, as what was lost can not be found."""
+        if mode == "cut":
+            self.harm += self._carried
         if self._mode == "half" or mode == "cut":
             self._reset()
         self._mode = mode
@@ -89,6 +112,8 @@ class Wire:
         self._connections.add(task)
         self._sockets.add(writer)
         try:
+            if self._mode in ("cut", "stall"):
+                self.harm += upstream in self._reached
             if self._mode == "cut":
                 self._reset()
                 return
@@ -101,11 +126,15 @@ class Wire:
 
     async def _carry(self, upstream: Address, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flows.wait()
+        self._reached.discard(upstream)
         there, back = await _connect(upstream)
+        self._reached.add(upstream)
         self._sockets.add(back)
+        self._carried += 1
         try:
             await asyncio.gather(self._pump(reader, back, "client"), self._pump(there, writer, "server"))
         finally:
+            self._carried -= 1
             self._sockets.discard(back)
             back.close()
 
@@ -114,10 +143,13 @@ class Wire:
         try:
             while data := await source.read(_SLOW_CHUNK if self._mode == "slow" else _CHUNK):
                 if not self._flows.is_set():
+                    self.harm += 1
                     await self._flows.wait()
                 if self._mode == "slow":
+                    self.harm += 1
                     await asyncio.sleep(_SLOW_PAUSE_S)
                 if self._mode == "half" and speaker == "server":
+                    self.harm += 1
                     continue
                 sink.write(data)
                 await sink.drain()

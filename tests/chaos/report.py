@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from tests.chaos.campaign import Round
 from tests.chaos.checker import Figures
-from tests.chaos.scenario import NEEDS
+from tests.chaos.faults import NEEDS
+from tests.chaos.gates import Gate, p95
+from tests.chaos.scenario import by_kind
 from tests.support.mesh import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "reliability.md"
@@ -25,22 +27,58 @@ def line(chapter: Round) -> str:
     return "\n".join([text, *(f"    {v.invariant} {v.run_id} {v.what}" for v in figures.violations)])
 
 
-def table(seed: str, rounds: Sequence[Round], seconds: float) -> str:
+def table(seed: str, rounds: Sequence[Round], seconds: float, passed: Sequence[Gate]) -> str:
     """All rounds together, in Markdown."""
-    figures = Figures()
-    injected: Counter[str] = Counter()
-    missed: Counter[str] = Counter()
-    for chapter in rounds:
-        figures.add(chapter.figures)
-        injected += chapter.log.injected
-        missed += chapter.log.missed
-    rows = [("fault", "injected"), *sorted(injected.items()), ("all", injected.total())]
+    done, missed, figures = _summed(rounds)
+    injected, tried = by_kind(done), by_kind(missed)
+    rows = [("fault", "injected"), *((kind, injected[kind]) for kind in sorted({*injected, *tried}))]
+    rows.append(("all", injected.total()))
     rows += [(f"{kind} ({why})", "not run") for kind, why in NEEDS.items() if not injected[kind]]
-    if missed:
-        rows.append(("armed, and its point not reached in time", f"{missed.total()} (not counted)"))
-    outcome = [("outcome", "count"), *_outcome(figures)]
+    rows += [
+        (f"{kind}: not reached, or nothing passed by, in time", f"{tried[kind]} (not counted)")
+        for kind in sorted(tried)
+    ]
     head = f"Seed `{seed}`, {len(rounds)} rounds, {seconds:.0f} s."
-    return "\n\n".join([head, markdown(rows), markdown(outcome)])
+    outcome = [("outcome", "count"), *_outcome(figures)]
+    parts = [head, markdown(rows), *_never(done, missed), markdown(outcome), asked(passed)]
+    return "\n\n".join(parts)
+
+
+def timed(seed: str, rounds: Sequence[Round], passed: Sequence[Gate]) -> str:
+    """The rows of a run that is about time alone."""
+    done, _, figures = _summed(rounds)
+    waits = sorted(figures.takeovers)
+    rows = [
+        ("kills", done.total()),
+        ("runs", figures.runs),
+        ("take-overs timed", len(waits)),
+        ("time to take over, p50 / p95 / max, s", _percentiles(waits)),
+    ]
+    return "\n\n".join([f"Seed `{seed}`.", markdown([("outcome", "count"), *rows]), asked(passed)])
+
+
+def asked(passed: Sequence[Gate]) -> str:
+    """What was asked, and whether it was met."""
+    return markdown(
+        [("asked", "met"), *((gate.asked, f"{'yes' if gate.is_met else 'NO'}: {gate.met}") for gate in passed)]
+    )
+
+
+def _summed(rounds: Sequence[Round]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], Figures]:
+    done: Counter[tuple[str, str]] = Counter()
+    missed: Counter[tuple[str, str]] = Counter()
+    figures = Figures()
+    for chapter in rounds:
+        done += chapter.log.done
+        missed += chapter.log.missed
+        figures.add(chapter.figures)
+    return done, missed, figures
+
+
+def _never(done: Counter[tuple[str, str]], missed: Counter[tuple[str, str]]) -> list[str]:
+    """Faults that were tried and never felt, by kind and place."""
+    never = sorted(set(missed) - set(done))
+    return [f"Tried and never felt: {'; '.join(': '.join(place) for place in never)}."] if never else []
 
 
 def _outcome(figures: Figures) -> list[tuple[str, object]]:
@@ -66,15 +104,14 @@ def _outcome(figures: Figures) -> list[tuple[str, object]]:
         ("re-paid model calls per take-over that met a started call", repaid),
         ("hang-ups and resumes of viewers", figures.hangups),
         ("calls refused for the moment, and repeated by the client", f"{figures.refusals.total()}: {refusals}"),
-        ("violations of I1-I24, L1-L12", len(figures.violations)),
+        ("violations of I1-I16, I18, I19, I24, L1-L4, L6, L9-L11", len(figures.violations)),
     ]
 
 
 def _percentiles(waits: Sequence[float]) -> str:
-    if len(waits) < 2:
+    if not waits:
         return "-"
-    p95 = statistics.quantiles(waits, n=20, method="inclusive")[-1]
-    return f"{statistics.median(waits):.2f} / {p95:.2f} / {waits[-1]:.2f}"
+    return f"{statistics.median(waits):.2f} / {p95(waits):.2f} / {waits[-1]:.2f}"
 
 
 def markdown(rows: Sequence[tuple[object, object]]) -> str:

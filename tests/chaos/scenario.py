@@ -1,4 +1,4 @@
-"""What is done to a mesh: each fault injects itself, waits until it happened, and mends what it broke.
+"""How it is done to a mesh: each fault injects itself, tells whether it was felt, and mends what it broke.
 
 `light` faults overlap with others; a `heavy` one, which everything feels, has the mesh to itself.
 """
@@ -10,48 +10,62 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 
+from tests.chaos.checker import Violation
 from tests.chaos.clocks import READ_WITHIN_S, Clocks
+from tests.chaos.hours import is_moved
 from tests.chaos.orders import Action, Order, Taken
+from tests.chaos.outage import Owners
 from tests.chaos.points import ON_THE_WAY_OUT, POINTS
-from tests.chaos.proxy import Mode
-from tests.chaos.stage import LEASE_S, Stage
+from tests.chaos.proxy import Mode, Wire
+from tests.chaos.stage import LEASE_S, ZOMBIE_S, Stage
 from tests.chaos.volume import fill
+from tests.chaos.wiring import PEOPLE
 
 _REACHED_WITHIN_S: Final = 15.0
-_ZOMBIE_S: Final = 2.5 * LEASE_S
+_PASSED_WITHIN_S: Final = 5.0
+"""How long a bent wire is given for something to come by."""
+_FULL: Final = b"No space left on device"
 ROLLING: Final = "rolling restart"
-_HOUR_S: Final = 3600.0
-_DISK_FULL: Final = "disk of Postgres full"
-_MACHINES_CLOCK: Final = "clock of the machine moved by an hour"
-NEEDS: Final = {
-    _MACHINES_CLOCK: "needs libfaketime",
-    _DISK_FULL: "needs a volume that can be mounted",
-}
-"""What is not run where something of the machine is not there."""
 
 
 @dataclass
 class Log:
-    """What was injected, and who died or slept of it."""
+    """What was injected, by kind and place, and who died or slept of it."""
 
-    injected: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
+    done: Counter[tuple[str, str]] = field(default_factory=Counter)
+    missed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """What nobody can have felt: its point was not reached in time, or nothing passed by."""
     crashes: list[Taken] = field(default_factory=list)
+    outlived: int = 0
+    """Live runs at the beginning of outages of Postgres, whose owners lived through it."""
+    violations: list[Violation] = field(default_factory=list)
+
+    @property
+    def injected(self) -> Counter[str]:
+        """How many of each kind."""
+        return by_kind(self.done)
+
+
+def by_kind(places: Counter[tuple[str, str]]) -> Counter[str]:
+    """Sums up over places."""
+    kinds: Counter[str] = Counter()
+    for (kind, _), number in places.items():
+        kinds[kind] += number
+    return kinds
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing to do. `kind` is its row in the table; `inject` says whether it happened."""
+    """One thing to do. `kind` is its row in the table; `inject` says whether it was felt."""
 
     kind: str
     where: str
@@ -72,12 +86,13 @@ class Director:
     async def do(self, fault: Fault) -> None:
         """Injects it and writes it down."""
         happened = await fault.inject(self)
-        (self.log.injected if happened else self.log.missed)[fault.kind] += 1
+        (self.log.done if happened else self.log.missed)[fault.kind, fault.where] += 1
 
     async def order(
-        self, point: str, action: Action, seconds: float = 0.0, outside: Callable[[], Awaitable[None]] | None = None
+        self, point: str, action: Action, seconds: float = 0.0, outside: Callable[[], Awaitable[bool]] | None = None
     ) -> bool:
-        """Has the next process at a point do something; `outside`: what is done while it waits there."""
+        """Has the next process at a point do something; `outside`: what is done while it waits there, and whether it
+        was felt."""
         order = Order(f"{next(self._numbers)}-{time.time_ns()}", action, seconds)
         async with self._points[point]:
             self.stage.orders.lay(point, order)
@@ -89,8 +104,7 @@ class Director:
                 taken = self.stage.orders.taken(order.order_id)
         if taken is None:
             return False
-        await self._follow_up(action, taken, outside)
-        return True
+        return await self._follow_up(action, taken, outside)
 
     async def _taken(self, order: Order) -> Taken | None:
         with suppress(TimeoutError):
@@ -100,19 +114,18 @@ class Director:
                 return taken
         return None
 
-    async def _follow_up(self, action: Action, taken: Taken, outside: Callable[[], Awaitable[None]] | None) -> None:
+    async def _follow_up(self, action: Action, taken: Taken, outside: Callable[[], Awaitable[bool]] | None) -> bool:
         if action in ("kill", "pause"):
             self.log.crashes.append(taken)
         if action == "pause":
-            await asyncio.sleep(_ZOMBIE_S)
+            await asyncio.sleep(ZOMBIE_S)
             part = self.stage.watcher.part_of.get(taken.pid)
             if part is not None:
                 self.stage.kill(part, signal.SIGCONT)
-        if action == "wait":
-            try:
-                if outside is not None:
-                    await outside()
-            finally:
+        try:
+            return True if outside is None else await outside()
+        finally:
+            if action == "wait":
                 self.stage.orders.go(taken.order_id)
 
     async def kill(self, part: str) -> bool:
@@ -142,39 +155,57 @@ class Director:
         return all(happened)
 
     async def bend(self, wire: tuple[str, str], mode: Mode, seconds: float) -> bool:
-        """A wire is in another mode for a time."""
-        self.stage.wires[wire].set(mode)
-        await asyncio.sleep(seconds)
-        self.stage.wires[wire].set("pass")
-        return True
+        """A wire is in another mode, for so long from the first that comes by; whether anything did in time."""
+        bent = self.stage.wires[wire]
+        async with bent.bent(mode):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PASSED_WITHIN_S):
+                    while not bent.harm:
+                        await asyncio.sleep(0.02)
+            if bent.harm:
+                await asyncio.sleep(seconds)
+        return bent.harm > 0
+
+    def _wires(self, meant: Callable[[str, str], bool]) -> list[Wire]:
+        """In one order, so that nobody waits for who waits for him."""
+        return [wire for ends, wire in self.stage.wires.items() if meant(*ends)]
+
+    @asynccontextmanager
+    async def _cut(self, wires: Sequence[Wire]) -> AsyncIterator[None]:
+        """All at once: none is cut before every one is held."""
+        async with AsyncExitStack() as cut:
+            for wire in wires:
+                await cut.enter_async_context(wire.held)
+            for wire in wires:
+                cut.enter_context(wire.in_mode("cut"))
+            yield
 
     async def reconnect_storm(self) -> bool:
         """Every client of the gateway, and the gateway's own connections, are cut five times in a row."""
-        wires = [wire for (client, _), wire in self.stage.wires.items() if client in ("envoy", "edge")]
+        wires = self._wires(lambda client, _: client in (PEOPLE, "envoy", "edge"))
+        people = self.stage.wires[PEOPLE, "envoy"]
+        felt = 0
         for _ in range(5):
-            for wire in wires:
-                wire.set("cut")
-            await asyncio.sleep(0.1)
-            for wire in wires:
-                wire.set("pass")
+            async with self._cut(wires):
+                await asyncio.sleep(0.1)
+                felt += people.harm > 0
             await asyncio.sleep(0.3)
-        return True
+        return felt > 0
 
-    async def cut_wires(self) -> None:
+    async def cut_wires(self) -> bool:
         """All wires of a worker, for half a lease."""
         worker = self.dice.choice(self.stage.workers)
-        mine = [wire for (client, _), wire in self.stage.wires.items() if client == worker]
-        for wire in mine:
-            wire.set("cut")
-        await asyncio.sleep(LEASE_S / 2)
-        for wire in mine:
-            wire.set("pass")
+        wires = self._wires(lambda client, _: client == worker)
+        async with self._cut(wires):
+            await asyncio.sleep(LEASE_S / 2)
+            return any(wire.harm for wire in wires)
 
-    async def kill_and_wait(self, part: str) -> None:
-        """A part dies and is started again; it is well when this returns."""
-        self.stage.kill(part)
+    async def kill_and_wait(self, part: str) -> bool:
+        """A part dies, if it is there, and is started again; it is well when this returns."""
+        was_there = self.stage.kill(part)
         await asyncio.sleep(0.05)
         await self.stage.healthy([part])
+        return was_there
 
     async def stop_postgres(self, number: signal.Signals) -> bool:
         """One way for Postgres to end; it is started again at once."""
@@ -185,51 +216,64 @@ class Director:
         return True
 
     async def postgres_away(self, seconds: float) -> bool:
-        """No connection to Postgres, from anywhere, for a time."""
-        wires = [wire for (_, server), wire in self.stage.wires.items() if server == "postgres"]
-        for wire in wires:
-            wire.set("cut")
-        await asyncio.sleep(seconds)
-        for wire in wires:
-            wire.set("pass")
-        return True
+        """No connection to Postgres, from anywhere, for a time. Nobody who lives through it may lose a run to it."""
+        wires = self._wires(lambda _, server: server == "postgres")
+        owners = await Owners.now(self.stage.database_url)
+        async with self._cut(wires):
+            await asyncio.sleep(seconds)
+            felt = any(wire.harm for wire in wires)
+        await asyncio.sleep(2 * self.stage.lease_s)
+        self.log.outlived += owners.outlived
+        self.log.violations += [
+            Violation("outage", run_id, what) async for run_id, what in owners.robbed(self.stage.database_url)
+        ]
+        return felt
 
     async def fill_disk(self, volume: Path, seconds: float) -> bool:
-        """Postgres' volume has nothing left for a time."""
-        ballast = volume / "ballast"
+        """Postgres' volume has nothing left for a time; whether Postgres missed it."""
+        ballast, told = volume / "ballast", self._refusals_of_disk()
         try:
             await asyncio.to_thread(fill, ballast)
             await asyncio.sleep(seconds)
         finally:
             ballast.unlink()
         await self.stage.healthy(["postgres"])
-        return True
+        return self._refusals_of_disk() > told
+
+    def _refusals_of_disk(self) -> int:
+        return self.stage.data.log_of("postgres").read_bytes().count(_FULL)
 
     async def move(self, clocks: Clocks, parts: Iterable[str], seconds: float) -> bool:
-        """The system tells these parts another time for a while. A worker dies meanwhile: what it leaves behind was
-        stamped by that clock, and is found by those who have the right one again."""
+        """The system tells these parts another time for a while; whether one was seen to believe it. A worker dies
+        meanwhile: what it leaves behind was stamped by that clock, and is found by those who have the right one again.
+        """
         parts = list(parts)
         clocks.move(parts, seconds)
         await asyncio.sleep(2 * READ_WITHIN_S)
+        seen = [await is_moved(self.stage, part, seconds) for part in parts]
         await self.kill(self.dice.choice(self.stage.workers))
         await asyncio.sleep(READ_WITHIN_S)
         clocks.move(parts, 0)
         await asyncio.sleep(READ_WITHIN_S)
         await self.stage.healthy()
-        return True
+        return any(seen)
 
     async def storm(self) -> bool:
-        """Every connection that Postgres has left is taken."""
+        """Every connection that Postgres has left is taken; whether it had to refuse one."""
         held: list[asyncpg.Connection[asyncpg.Record]] = []
+        refused = False
         try:
-            with suppress(asyncpg.PostgresError, OSError, TimeoutError):
-                while len(held) < 250:
-                    held.append(await asyncpg.connect(self.stage.database_url, timeout=2))
+            while len(held) < 250:
+                held.append(await asyncpg.connect(self.stage.database_url, timeout=2))
+        except asyncpg.TooManyConnectionsError:
+            refused = True
             await asyncio.sleep(2)
+        except (asyncpg.PostgresError, OSError, TimeoutError):
+            pass
         finally:
             for connection in held:
                 connection.terminate()
-        return bool(held)
+        return refused
 
     async def restart(self, part: str) -> bool:
         """SIGTERM, out of the blue; well again when this returns."""
@@ -244,118 +288,3 @@ class Director:
         """An orderly restart, as `mesh restart` does it."""
         await self.stage.supervisor.restart(part)
         return True
-
-
-def at_points() -> Iterator[Fault]:
-    """Kill, pause, exception, absence, delay, blocked loop, wrong clock, wipe and cut at every fault point."""
-    for point in POINTS:
-        yield Fault("kill -9 at a fault point", point, lambda d, p=point: d.order(p, "kill"))  # type: ignore[misc]
-        yield Fault("SIGSTOP past the lease at a fault point", point, lambda d, p=point: d.order(p, "pause"))  # type: ignore[misc]
-        yield Fault("exception at a fault point", point, lambda d, p=point: d.order(p, "error"))  # type: ignore[misc]
-        if POINTS[point] != "tool":
-            yield Fault("absence at a fault point", point, lambda d, p=point: d.order(p, "away"))  # type: ignore[misc]
-        yield Fault("delay at a fault point", point, lambda d, p=point: d.order(p, "delay", 1.5 * LEASE_S))  # type: ignore[misc]
-        yield Fault("event loop blocked at a fault point", point, lambda d, p=point: d.order(p, "block", 2 * LEASE_S))  # type: ignore[misc]
-        yield Fault("clock of a process moved by an hour at a fault point", point, _moved(point))
-        yield Fault("Redis wiped at a fault point", point, _wipe(point))
-        yield Fault("Redis killed at a fault point", point, _redis_killed(point))
-        yield Fault("a worker's wires cut at a fault point", point, _cut(point))
-
-
-def _moved(point: str) -> Callable[[Director], Awaitable[bool]]:
-    return lambda d: d.order(point, "clock", d.dice.choice((-_HOUR_S, _HOUR_S)))
-
-
-def _wipe(point: str) -> Callable[[Director], Awaitable[bool]]:
-    return lambda d: d.order(point, "wait", outside=d.stage.flush_redis)
-
-
-def _redis_killed(point: str) -> Callable[[Director], Awaitable[bool]]:
-    return lambda d: d.order(point, "wait", outside=lambda: d.kill_and_wait("redis"))
-
-
-def _cut(point: str) -> Callable[[Director], Awaitable[bool]]:
-    return lambda d: d.order(point, "wait", outside=d.cut_wires)
-
-
-def on_wires(stage: Stage) -> Iterator[Fault]:
-    """Each wire in each mode."""
-    modes: dict[Mode, tuple[str, float]] = {
-        "cut": ("wire cut", 0.5),
-        "stall": ("wire stalled", 1.5),
-        "half": ("wire half open", 1.5),
-        "slow": ("wire slow", 2.0),
-    }
-    for wire in stage.wires:
-        for mode, (kind, seconds) in modes.items():
-            yield Fault(kind, " to ".join(wire), lambda d, w=wire, m=mode, s=seconds: d.bend(w, m, s))  # type: ignore[misc]
-
-
-def on_parts(stage: Stage) -> Iterator[Fault]:
-    """Each process is killed, paused, and told to end."""
-    for part in stage.services:
-        yield Fault("process killed", part, lambda d, p=part: d.kill(p))  # type: ignore[misc]
-        yield Fault("process paused past the lease", part, lambda d, p=part: d.pause(p, _ZOMBIE_S))  # type: ignore[misc]
-        yield Fault("process restarted by SIGTERM", part, lambda d, p=part: d.restart(p))  # type: ignore[misc]
-    for _ in range(5):
-        yield Fault("reconnect storm", "gateway", lambda d: d.reconnect_storm())
-
-
-def rolling(stage: Stage) -> Iterator[Fault]:
-    """Every process is restarted, one by one."""
-    for part in stage.services:
-        yield Fault(ROLLING, part, lambda d, p=part: d.replace(p), heavy=True)  # type: ignore[misc]
-
-
-def contention() -> Iterator[Fault]:
-    """Of all who are left for the runs of as many, and then with those who wake up again."""
-    for _ in range(8):
-        yield Fault("half of ten workers killed", "workers", lambda d: d.crowd(d.kill), heavy=True)
-        yield Fault(
-            "half of ten workers paused", "workers", lambda d: d.crowd(partial(d.pause, seconds=_ZOMBIE_S)), heavy=True
-        )
-
-
-def wrong_clocks(stage: Stage) -> Iterator[Fault]:
-    """Each part's but Envoy's, and those of all at once; an hour ahead or behind."""
-    if (clocks := stage.clocks) is None:
-        return
-    for seconds in (_HOUR_S, -_HOUR_S):
-        for part in clocks.parts:
-            yield Fault("clock of one part moved by an hour", part, _set(clocks, [part], seconds), heavy=True)
-        for _ in range(5):
-            yield Fault(_MACHINES_CLOCK, "all parts", _set(clocks, clocks.parts, seconds), heavy=True)
-
-
-def _set(clocks: Clocks, parts: Iterable[str], seconds: float) -> Callable[[Director], Awaitable[bool]]:
-    return lambda d: d.move(clocks, parts, seconds)
-
-
-def on_storage(stage: Stage) -> Iterator[Fault]:
-    """Postgres goes, one way or another."""
-    yield Fault("Postgres killed", "postmaster", lambda d: d.stop_postgres(signal.SIGKILL), heavy=True)
-    yield Fault("Postgres restarted, immediate", "SIGQUIT", lambda d: d.stop_postgres(signal.SIGQUIT), heavy=True)
-    yield Fault("Postgres restarted, fast", "SIGINT", lambda d: d.stop_postgres(signal.SIGINT), heavy=True)
-    yield Fault("Postgres away for 3 s", "all wires", lambda d: d.postgres_away(3.0), heavy=True)
-    yield Fault("Postgres out of connections", "storm", lambda d: d.storm(), heavy=True)
-    if (volume := stage.volume) is not None:
-        yield Fault(_DISK_FULL, "volume", lambda d: d.fill_disk(volume, 3.0), heavy=True)
-
-
-def long_outage() -> Fault:
-    """Postgres is away for 20 s."""
-    return Fault("Postgres away for 20 s", "all wires", lambda d: d.postgres_away(20.0), heavy=True)
-
-
-def schedule(stage: Stage, dice: random.Random, faults: int, *, quick: bool) -> list[Fault]:
-    """So many faults: every light one once before any comes again, heavy ones strewn in."""
-    heavy = list(on_storage(stage)) + ([] if quick else [long_outage()])
-    chosen: list[Fault] = []
-    while len(chosen) < faults:
-        light = [*at_points(), *on_wires(stage), *on_parts(stage)]
-        dice.shuffle(light)
-        for place, fault in enumerate(light):
-            if place % 25 == 12:
-                chosen.append(dice.choice(heavy))
-            chosen.append(fault)
-    return chosen[:faults]

@@ -36,11 +36,14 @@ from tests.chaos.clocks import Clocks, clocks_in
 from tests.chaos.orders import OrderBook
 from tests.chaos.points import Injected
 from tests.chaos.volume import mounted
-from tests.chaos.wiring import Wires, rewired
+from tests.chaos.wiring import Wires, front, rewired
 from tests.fakes.llm.server import FakeLlm, serving
 from tests.support.mesh import JWT_SECRET
 
 LEASE_S, BEAT_S, SWEEP_S = 1.0, 0.3, 0.3
+ZOMBIE_S = 2.5 * LEASE_S
+"""Long enough to lose a lease."""
+_PEOPLES_LEASE_S = 5.0
 LEASES = {
     "MESH_LEASE_TTL_S": str(LEASE_S),
     "MESH_HEARTBEAT_S": str(BEAT_S),
@@ -61,6 +64,8 @@ _ALWAYS_AGAIN = RestartPolicy(first_pause=0.05, longest_pause=0.05, deaths=1_000
 _UNFORESEEN = (b'"rpc.failed"', b'"task.failed"', b'"execution.crashed"')
 _INJECTED = f"{Injected.__module__}.{Injected.__name__}".encode()
 _HEALTHY_WITHIN_S = 90.0
+_PUBLIC = "public"
+"""Its port is reserved as all others are: wires dial so often that one of them could come to hold one that is not."""
 
 
 class Watcher:
@@ -99,8 +104,8 @@ class Watcher:
 
 
 class Stage:
-    """One mesh under chaos. `wires` by (client, server); `volume`: Postgres' own, that can be filled; `clocks`: those
-    of its parts, where they can be moved."""
+    """One mesh under chaos. `port`: the wire in front of the public one; `wires` by (client, server); `volume`:
+    Postgres' own, that can be filled; `clocks`: those of its parts, where they can be moved."""
 
     def __init__(
         self,
@@ -122,6 +127,8 @@ class Stage:
         self.watcher = Watcher()
         self.supervisor = self._supervised()
         self.orders = OrderBook(data.root / "chaos")
+        worker = self.parts[self.workers[0]]
+        self.lease_s = float(worker.env.get("MESH_LEASE_TTL_S", _PEOPLES_LEASE_S))
         self.database_url = f"postgresql://postgres@/postgres?host={data.socket_dir('pg')}"
         self.redis_url = f"unix://{data.socket_dir('redis') / 'redis.sock'}"
         self._told: set[bytes] = set()
@@ -175,17 +182,18 @@ class Stage:
         process.send(number)
         return True
 
-    async def flush_redis(self) -> None:
-        """FLUSHALL, when it is there."""
+    async def flush_redis(self) -> bool:
+        """FLUSHALL, when it is there; whether it had anything."""
         client = redis.from_url(self.redis_url)
         try:
             while True:
                 try:
+                    had = await client.dbsize()
                     await client.flushall()
                 except (redis.ConnectionError, redis.BusyLoadingError):
                     await asyncio.sleep(0.05)
                 else:
-                    return
+                    return had > 0
         finally:
             await client.aclose()
 
@@ -200,7 +208,8 @@ class Stage:
         deadline = time.monotonic() + within_s
         while not wanted <= self.watcher.well:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not healthy: {wanted - self.watcher.well}")
+                said = {part: self.log_tail(part, 2000) for part in wanted - self.watcher.well}
+                raise TimeoutError(f"not healthy: {said}")
             await asyncio.sleep(0.05)
 
     def unforeseen(self) -> Iterator[str]:
@@ -224,10 +233,11 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """Starts a mesh on free ports in a directory of its own; stops it and removes its data at the end."""
     with _directory() as place, mounted(place / "volume", place / "data" / "postgres") as volume:
-        data, port = DataDir(place / "data"), ports.any_free_port()
+        data = DataDir(place / "data")
         data.create()
         make_keys(data.keys, SERVICES)
         reserved = ports.Reservations(random.Random())
+        port = reserved.reserve([_PUBLIC], {})[_PUBLIC]
         model = FakeLlm(flush_each=True)
         wires: Wires = {}
         clocks = clocks_in(place / "clocks") if moving_clocks else None
@@ -236,7 +246,7 @@ async def staged(
                 told = {**TUNED, **leases, **(HOURS if moving_clocks else {}), "OPENAI_API_BASE": model.url}
                 parts = _planned(data, port, workers, told, reserved)
                 rewired_parts = [await rewired(part, str(data.root / "chaos"), wires, clocks) for part in parts]
-                stage = Stage(data, port, tuple(rewired_parts), wires, model, volume, clocks)
+                stage = Stage(data, await front(port, wires), tuple(rewired_parts), wires, model, volume, clocks)
                 async with _running(stage):
                     yield stage
             finally:

@@ -18,11 +18,13 @@ _NEIGHBOURS: Final = {
     "tools": ("sandbox",),
     "sandbox": ("threads",),
     "edge": ("agent", "threads", "billing", "sandbox", "tools"),
-    "envoy": ("edge", "agent", "threads", "billing"),
+    "envoy": ("edge", "agent", "threads", "billing", "sandbox", "tools"),
 }
 """Whom each part calls."""
 _STORED: Final = ("agent-worker", "agent-api", "threads", "billing", "sandbox", "tools")
 _STREAMING: Final = ("agent-worker", "agent-api")
+PEOPLE: Final = "people"
+"""Who calls the public port."""
 
 
 class Line(NamedTuple):
@@ -61,12 +63,18 @@ def lines(part: Part) -> Iterator[Line]:
 
 
 async def rewired(part: Part, folder: str, wires: Wires, clocks: Clocks | None) -> Part:
-    """The part with fault points, a clock to be moved, and a proxy in each of its wires; its twin has the same."""
+    """The part with fault points, a clock that can be moved, and a proxy in each of its wires; so has its twin."""
     told = {} if clocks is None else clocks.environment(part.name)
     for line in lines(part):
         wire = wires[part.name, line.server] = await Wire(part.name, line.server, *line.upstreams).open()
         told[line.variable] = ",".join(line.url.format(port=port) for port in wire.ports)
     return _bent(part, folder, told)
+
+
+async def front(port: int, wires: Wires) -> int:
+    """The port by which people reach the public one."""
+    wire = wires[PEOPLE, "envoy"] = await Wire(PEOPLE, "envoy", Address("127.0.0.1", port)).open()
+    return wire.ports[0]
 
 
 def _bent(part: Part, folder: str, told: Mapping[str, str]) -> Part:

@@ -1,9 +1,8 @@
-"""kill -9 of a worker: its run is taken over within lease and sweep; nothing is told, done or paid twice."""
+"""kill -9 of a worker: its run is taken over; nothing is told, done or paid twice."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Iterator
 from uuid import uuid4
@@ -17,8 +16,8 @@ from tests.support.viewer import Viewer, is_terminal, key, messages_of, start_ru
 
 pytestmark = [pytest.mark.xdist_group("takeover"), pytest.mark.timeout(120)]
 
-WITHIN_S = 15.0
-"""A gross bound for a machine that is busy with other tests; an idle one takes lease and sweep, 6 to 7 s."""
+PATIENCE_S = 15.0
+"""For a machine that is busy with other tests; an idle one takes lease and sweep, which `make chaos` measures."""
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +27,14 @@ def mesh(model_server: str) -> Iterator[RunningMesh]:
         yield running
 
 
-async def kill_owner(mesh: RunningMesh, viewer: Viewer) -> float:
-    """Kills both workers at once, so that it is the owner for sure; when. `mesh up` starts them again."""
+async def kill_owner(mesh: RunningMesh, viewer: Viewer) -> None:
+    """Kills both workers at once, so that it is the owner for sure, and awaits the next one. `mesh up` starts them
+    again."""
     for name in ("agent-worker-1", "agent-worker-2"):
         mesh.kill(name)
-    killed = time.monotonic()
     epoch = key(viewer.last_id or "0-0")[0]
-    await viewer.watch(lambda frame: key(frame.get("_event_id", "0-0"))[0] > epoch)
-    return time.monotonic() - killed
+    async with asyncio.timeout(PATIENCE_S):
+        await viewer.watch(lambda frame: key(frame.get("_event_id", "0-0"))[0] > epoch)
 
 
 async def check(client: httpx.AsyncClient, viewer: Viewer, run: dict[str, str], types: list[str], steps: int) -> None:
@@ -65,7 +64,7 @@ async def test_a_worker_is_killed_while_the_model_streams(mesh: RunningMesh, mod
         run = await start_run(client, "[[delay 20ms]] [[tokens 100]] [[step]]", model="openai/anything")
         viewer = Viewer(client, run["agent_run_id"])
         await viewer.watch(lambda frame: frame["type"] == "assistant")
-        assert await kill_owner(mesh, viewer) < WITHIN_S
+        await kill_owner(mesh, viewer)
         await viewer.watch()
         assert viewer.of("message_reset")[-1]["reason"] == "takeover"
         await check(client, viewer, run, ["user", "assistant"], 1)
@@ -101,7 +100,7 @@ async def tool_story(mesh: RunningMesh, model_server: str, prompt: str, mark: st
         taken_over = asyncio.create_task(kill_owner(mesh, viewer))
         await asyncio.sleep(0.5)
         assert sleeping(mark) == before
-        assert await taken_over < WITHIN_S
+        await taken_over
         await viewer.watch()
         await check(client, viewer, run, ["user", "assistant", "tool", "assistant"], 2)
         (result,) = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +28,9 @@ from tests.integration.agent.watching import (
     worker_process,
 )
 
+PATIENCE_S = 20.0
+"""For a machine that is busy with other tests. How long it takes, `make chaos` measures."""
+
 
 async def test_a_run_is_taken_over_in_the_middle_of_a_model_stream(
     make_agent: Any, neighbours: tuple[Neighbours, dict[str, str]]
@@ -42,10 +44,8 @@ async def test_a_run_is_taken_over_in_the_middle_of_a_model_stream(
         )
         before = await watch_until(stub, run.agent_run_id, lambda e: e.WhichOneof("event") == "text_chunk")
         first.kill()
-        killed = time.monotonic()
-        async with worker_process(agent.settings):
+        async with worker_process(agent.settings), asyncio.timeout(PATIENCE_S):
             events = await watch(stub, run.agent_run_id)
-    assert time.monotonic() - killed < 20
     assert before[-1].epoch == 1
     assert ids(events) == sorted(set(ids(events)))
     resets = [event.message_reset for event in events if event.WhichOneof("event") == "message_reset"]
@@ -132,12 +132,12 @@ async def test_a_worker_that_leaves_hands_its_run_over_at_once(
     assert fakes.tools.started == [f"{run.agent_run_id}:1:0"]
 
 
-async def test_a_worker_that_is_told_to_leave_hands_its_live_run_over_within_a_second(
+async def test_a_worker_that_is_told_to_leave_hands_its_live_run_over_and_waits_for_no_grace(
     make_agent: Any, neighbours: tuple[Neighbours, dict[str, str]]
 ) -> None:
-    """Between two steps: no grace is waited for, no attempt is burnt, nothing is told twice."""
+    """Between two steps, long before its grace is over: no attempt is burnt, nothing is told twice."""
     fakes, _ = neighbours
-    agent = await make_agent("api", mesh_drain_s=30)
+    agent = await make_agent("api", mesh_drain_s=1.5 * PATIENCE_S)
     stub = agent.stub(AgentRunsStub, "user")
     async with worker_process(agent.settings) as first:
         run = await stub.StartRun(
@@ -151,14 +151,11 @@ async def test_a_worker_that_is_told_to_leave_hands_its_live_run_over_within_a_s
             fakes.tools.gate.set()
             await until_there(agent, "SELECT count(*) > 3 FROM steps WHERE state = 'done'")
             first.terminate()
-            left = time.monotonic()
-            await until_there(agent, "SELECT epoch = 2 AND owner IS NOT NULL FROM runs", within_s=10)
-            took = time.monotonic() - left
+            await until_there(agent, "SELECT epoch = 2 AND owner IS NOT NULL FROM runs", within_s=PATIENCE_S)
             assert await column(agent, "SELECT attempt <= 1 FROM runs") == [True]
             await stub.StopRun(runs_pb2.StopRunRequest(agent_run_id=run.agent_run_id))
             events = await watch(stub, run.agent_run_id)
             assert second.poll() is None
-    assert took < 3  # under one second on a machine of its own
     assert kinds(events).count("run_ended") == 1
     assert ids(events) == sorted(set(ids(events)))
     assert not [key for key in fakes.billing.posts if "waste" in key]
