@@ -250,7 +250,8 @@ class Checker:
         run_id = step.partition(":")[0]
         if len(calls) > len(intents):
             self._broken("I5", run_id, f"{step} was asked {len(calls)} times for {len(intents)} INTENTs")
-        owners = {max((epoch for at, epoch in intents if at < called + self._clocks_differ_s), default=0) for called in calls}
+        late = self._clocks_differ_s
+        owners = {max((epoch for at, epoch in intents if at < called + late), default=0) for called in calls}
         self.figures.repaid += len(owners) - 1
         for called, (intended, epoch) in zip(calls, intents, strict=False):
             if called < intended - self._clocks_differ_s:
@@ -314,8 +315,9 @@ class Checker:
             if run is None or "user" not in said[history.run_id].values():
                 self.figures.lost += 1
                 self._broken("I7", history.run_id, f"started; its run is {run}, its rows {said[history.run_id]}")
-            elif history.stop_answered and run["stop_requested_at"] is None and run["status"] == "stopped":
-                self._broken("I7", history.run_id, "a stop that was answered is not recorded")
+            elif history.stop_answered and run["stop_requested_at"] is None:
+                self.figures.lost += 1
+                self._broken("I7", history.run_id, f"a stop was answered, and not recorded: it is {run['status']}")
             self._texts(history, said[history.run_id])
 
     def _texts(self, history: History, said: dict[str, str]) -> None:

@@ -117,7 +117,7 @@ class Person:
     async def _stop(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
         answer = await self._persist(lambda: self._client.post(f"/agent-run/{self.history.run_id}/stop"))
-        self.history.stop_answered = answer.status_code == 200
+        self.history.stop_answered = promises_stop(answer)
         if answer.status_code != 200:
             self.history.broken.append(("I7", f"a stop was refused: {answer.status_code} {answer.text}"))
 
@@ -145,6 +145,11 @@ class Person:
             await view.watch()
         except AssertionError as wrong:
             self.history.broken.append(("I10-I12", f"a viewer saw: {wrong}"))
+
+
+def promises_stop(answer: httpx.Response) -> bool:
+    """Whether it says that the run stops, or has: of one that had ended otherwise, it says how."""
+    return answer.status_code == 200 and answer.json()["status"] == "stopped"
 
 
 def reason(answer: httpx.Response) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import httpx
 import pytest
 from mesh.agent.v1 import events_pb2
 
@@ -30,7 +31,7 @@ from services.threads import app as threads
 from services.threads.config import Settings as ThreadsSettings
 from tests.chaos import audit
 from tests.chaos.checker import Checker
-from tests.chaos.clients import History
+from tests.chaos.clients import History, promises_stop
 from tests.support.harness import make_settings
 from tests.unit.agent.records import ACCOUNT_ID, call, claim, started
 
@@ -178,6 +179,7 @@ CHANGES: dict[str, tuple[str, Callable[[Past], Any]]] = {
     "a frame that was shown and is lost": ("I7", lambda p: p.sql("DELETE FROM agent.events WHERE n = 1 AND epoch = 1")),
     "no terminal": ("I8", lambda p: p.sql("DELETE FROM agent.events WHERE n = 2")),
     "a run that never ends": ("I8", lambda p: p.sql("UPDATE agent.runs SET status = 'running'")),
+    "a stop that was answered and is lost": ("I7", lambda p: setattr(p.history, "stop_answered", True)),
     "a viewer who waits for ever": ("I8", lambda p: setattr(p.history, "ended", False)),
     "a frame that was not shown": ("I11", lambda p: p.history.views[0].frames.pop(1)),
     "another text than is stored": ("I12", lambda p: p.history.views[0].told.update({str(p.message_id): "else"})),
@@ -212,3 +214,9 @@ async def test_two_active_runs_of_a_thread_are_found(past: Past) -> None:
     )  # fmt: skip
     figures = await Checker(past.connection, [past.history, other], past.calls, past.effects, []).check()
     assert "I3" in {violation.invariant for violation in figures.violations}
+
+
+@pytest.mark.parametrize(("status", "promised"), [("stopped", True), ("completed", False), ("failed", False)])
+def test_a_stop_is_promised_by_an_answer_that_says_so(status: str, promised: bool) -> None:
+    assert promises_stop(httpx.Response(200, json={"status": status})) is promised
+    assert not promises_stop(httpx.Response(404, json={}))
