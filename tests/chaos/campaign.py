@@ -16,12 +16,15 @@ import asyncpg
 import httpx
 import redis.asyncio as redis
 
-from tests.chaos.checker import Checker, Figures, Violation
+from tests.chaos.checker import Checker, Figures
 from tests.chaos.clients import History, Person
+from tests.chaos.findings import Violation
+from tests.chaos.points import Injected
 from tests.chaos.scenario import ROLLING, Director, Fault, Log
 from tests.chaos.stage import Stage
 from tests.integration.billing.invariants import CHECKS, DRIFT
 
+INJECTED = f"{Injected.__module__}.{Injected.__name__}".encode()
 _ENDS_WITHIN_S = 90.0
 _ACCOUNTS = 4
 
@@ -70,9 +73,7 @@ class Company:
     async def _place(self, clients: dict[str, httpx.AsyncClient], dice: random.Random) -> None:
         while not self._over.is_set():
             account = dice.choice(list(clients))
-            person = Person(clients[account], account, random.Random(dice.getrandbits(64)))
-            self.histories.append(person.history)
-            await person.act()
+            await Person(clients[account], account, random.Random(dice.getrandbits(64)), self.histories).act()
 
 
 @asynccontextmanager
@@ -89,6 +90,7 @@ async def play(stage: Stage, seed: str, number: int, faults: Iterable[Fault], lo
     """One round."""
     dice = random.Random(f"{seed}:{number}")
     began = time.monotonic()
+    injected_before = _injected(stage)
     company = Company(stage, random.Random(dice.getrandbits(64)), load.people)
     director = Director(stage, random.Random(dice.getrandbits(64)))
     acting = asyncio.create_task(company.act(), name="company")
@@ -101,8 +103,23 @@ async def play(stage: Stage, seed: str, number: int, faults: Iterable[Fault], lo
     figures.violations += late
     if set(director.log.injected) == {ROLLING}:
         figures.violations += [Violation("I24", "", f"{count} x {what}") for what, count in figures.refusals.items()]
+    if (errors := answered_500(figures)) > (injected := _injected(stage) - injected_before):
+        figures.violations.append(
+            Violation("unforeseen", "", f"{errors} answers of 500, {injected} injected exceptions")
+        )
     stage.model.log.reset()
     return Round(number, figures, director.log, time.monotonic() - began, company.histories)
+
+
+def answered_500(figures: Figures) -> int:
+    """Calls that were answered with an error that nobody foresaw."""
+    return sum(count for answer, count in figures.refusals.items() if answer.startswith("500"))
+
+
+def _injected(stage: Stage) -> int:
+    """How many calls failed so far by an injected exception, as the parts logged it."""
+    logs = (path.read_bytes().splitlines() for path in map(stage.data.log_of, stage.parts) if path.exists())
+    return sum(b'"rpc.failed"' in line and INJECTED in line for lines in logs for line in lines)
 
 
 async def _direct(director: Director, faults: deque[Fault], load: Load) -> None:

@@ -18,10 +18,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+import orjson
 from mesh.agent.v1 import events_pb2
 
 from tests.chaos.clients import History
+from tests.chaos.doings import Doings
+from tests.chaos.findings import Violation
 from tests.chaos.orders import Taken
+from tests.chaos.turns import Turns
+from tests.chaos.views import shown_alike, shown_as_messages, shown_as_stored
 
 LEDGER: Final = "billing"
 _CLOCKS_S: Final = 0.005
@@ -45,15 +50,6 @@ WHERE given.what = 'run' AND given.status = 'running' AND given.owner IS NULL AN
 """
 
 
-@dataclass(frozen=True)
-class Violation:
-    """One thing that must never happen."""
-
-    invariant: str
-    run_id: str
-    what: str
-
-
 @dataclass
 class Figures:
     """What a round of chaos came to."""
@@ -63,7 +59,8 @@ class Figures:
     steps: int = 0
     promises: int = 0
     lost: int = 0
-    effects: int = 0
+    effects: Counter[str] = field(default_factory=Counter)
+    """By class of tool."""
     duplicate_effects: int = 0
     zombie_writes: int = 0
     charges: int = 0
@@ -73,6 +70,9 @@ class Figures:
     repaid: int = 0
     takeovers_met: int = 0
     """Take-overs that met a model step that was started and not done, and how many of them asked again."""
+    repaid_within: int = 0
+    """Answers of a model, of one token at least, beyond the first of a step and one more for each such take-over: what
+    its owner asked for again because the answer broke off."""
     refusals: Counter[str] = field(default_factory=Counter)
     hangups: int = 0
     takeovers: list[float] = field(default_factory=list)
@@ -104,24 +104,26 @@ class Checker:
         one_clock: bool = True,
     ) -> None:
         self._db = connection
+        self._asked_for = histories
         self._histories = [history for history in histories if history.run_id]
         self._runs = [UUID(run_id) for run_id in sorted({history.run_id for history in self._histories})]
         known = {str(run_id) for run_id in self._runs}
         self._calls = [call for call in model_calls if call["request_id"].partition(":")[0] in known]
-        self._effects = [effect for effect in effects if effect["key"].partition(":")[0] in known]
+        self._doings = Doings(effect for effect in effects if effect["key"].partition(":")[0] in known)
         self._crashes = crashes
         self._clocks_differ_s = _CLOCKS_S if one_clock else math.inf
         views = [view for history in self._histories for view in history.views]
         self.figures = Figures(
             runs=len(self._runs),
-            refusals=sum((history.all_refusals for history in self._histories), Counter()),
+            refusals=sum((history.all_refusals for history in histories), Counter()),
             hangups=sum(view.cuts for view in views),
         )
 
     async def check(self) -> Figures:
         """All of it."""
         await self._epochs()
-        await self._active()
+        await self._turns()
+        await self._told_of()
         await self._steps()
         await self._stops()
         await self._effects_once()
@@ -165,16 +167,36 @@ class Checker:
         ):
             self._broken("I18", row["run_id"], f"attempt {row['attempt']}")
 
-    async def _active(self) -> None:
-        """I3."""
-        active: defaultdict[UUID, set[UUID]] = defaultdict(set)
-        for row in await self._rows(
-            "SELECT run_id, thread_id, status FROM chaos.audit WHERE what = 'run' AND run_id = ANY($1) ORDER BY id"
+    async def _turns(self) -> None:
+        """I3, and of I8 how runs ended."""
+        rows = await self._rows(
+            "SELECT run_id, thread_id, turn, status, end_reason, error FROM agent.runs WHERE run_id = ANY($1)"
+        )
+        audit = await self._rows(
+            "SELECT a.run_id, a.thread_id, a.status, r.turn FROM chaos.audit AS a"
+            " LEFT JOIN agent.runs AS r USING (run_id) WHERE a.what = 'run' AND a.run_id = ANY($1) ORDER BY a.id"
+        )
+        dead = await self._rows("SELECT run_id FROM agent.dead_letters WHERE kind = 'run' AND run_id = ANY($1)")
+        turns = Turns({str(row["run_id"]): dict(row) for row in rows}, self._asked_for)
+        self.figures.endings.update(f"{row['status']} ({row['end_reason']})" for row in rows)
+        for found in (
+            turns.active([dict(row) for row in audit]),
+            turns.order(),
+            turns.endings({str(row["run_id"]) for row in dead}),
         ):
-            runs = active[row["thread_id"]]
-            (runs.add if row["status"] in ("running", "waiting") else runs.discard)(row["run_id"])
-            if len(runs) > 1:
-                self._broken("I3", row["run_id"], f"active together: {runs}")
+            self.figures.violations += found
+
+    async def _told_of(self) -> None:
+        """I13: every run of these people was answered to one of them. What a start with `reject` left behind when its
+        answer was lost may have been admitted after its repetition was refused."""
+        accounts = {UUID(history.account_id) for history in self._asked_for}
+        refused = [f"key:{history.key}" for history in self._asked_for if history.busy_with and history.refusals]
+        for row in await self._db.fetch(
+            "SELECT run_id, idempotency_key, created_at FROM agent.runs WHERE account_id = ANY($2)"
+            " AND NOT run_id = ANY($1) AND coalesce(idempotency_key, '') <> ALL($3)",
+            self._runs, list(accounts), refused,
+        ):  # fmt: skip
+            self._broken("I13", row["run_id"], f"nobody was told of it: {row['idempotency_key']} {row['created_at']}")
 
     async def _steps(self) -> None:
         """I4: a step is done once."""
@@ -195,9 +217,6 @@ class Checker:
 
     async def _effects_once(self) -> None:
         """I4 of effects, I6 of tools, and that what was told to be done was."""
-        times: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        for effect in self._effects:
-            times[effect["key"]].append(effect)
         begun = {
             f"{row['run_id']}:{row['step_no']}:{row['ordinal']}": row["at"].timestamp()
             for row in await self._rows(
@@ -205,32 +224,25 @@ class Checker:
                 " AND status = 'started' AND run_id = ANY($1) GROUP BY 1, 2, 3"
             )
         }
-        self.figures.effects += len(self._effects)
-        for key, done in times.items():
-            self._effect(key, done, begun.get(key))
+        self.figures.effects += self._doings.counts
+        for violation, more in self._doings.repeated():
+            self.figures.duplicate_effects += more
+            self.figures.violations.append(violation)
+        self.figures.violations += self._doings.early(begun, self._clocks_differ_s)
         for row in await self._rows(
             "SELECT run_id, step_no, ordinal FROM agent.calls WHERE success AND function_name LIKE 'effect_%'"
             " AND run_id = ANY($1)"
         ):
             key = f"{row['run_id']}:{row['step_no']}:{row['ordinal']}"
-            if key not in times:
+            if key not in self._doings:
                 self.figures.lost += 1
                 self._broken("I7", row["run_id"], f"{key} is told to have succeeded and had no effect")
 
-    def _effect(self, key: str, done: list[dict[str, Any]], begun: float | None) -> None:
-        run_id, kind = key.partition(":")[0], done[0]["kind"]
-        distinct = len({effect["mark"] for effect in done}) if kind == "idempotent" else len(done)
-        if kind != "pure" and distinct > 1:
-            self.figures.duplicate_effects += distinct - 1
-            self._broken("I4", run_id, f"{kind} effect of {key}: {done}")
-        if begun is None or done[0]["at"] < begun - self._clocks_differ_s:
-            self._broken("I6", run_id, f"effect of {key} at {done[0]['at']}, its INTENT at {begun}")
-
     async def _model(self) -> None:
         """I5, I6."""
-        asked: defaultdict[str, list[float]] = defaultdict(list)
+        asked: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for call in self._calls:
-            asked[call["request_id"]].append(call["received_at"])
+            asked[call["request_id"]].append(call)
         self.figures.model_calls += len(self._calls)
         intents: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
         for row in await self._rows(
@@ -239,29 +251,31 @@ class Checker:
         ):
             intents[f"{row['run_id']}:{row['step_no']}"].append((row["at"].timestamp(), row["epoch"]))
         for step, calls in asked.items():
-            self._asked(step, sorted(calls), intents[step])
+            if step in intents:
+                self._asked(step, calls, intents[step])
+            else:
+                self._broken("I6", step.partition(":")[0], f"{step} was asked {len(calls)} times without an INTENT")
         for step, begun in intents.items():
             most = max(Counter(epoch for _, epoch in begun).values())
             if most > 3:
                 self._broken("I5", step.partition(":")[0], f"{step} has {most} INTENTs in one epoch")
             self.figures.takeovers_met += len({epoch for _, epoch in begun}) - 1
 
-    def _asked(self, step: str, calls: list[float], intents: list[tuple[float, int]]) -> None:
-        run_id = step.partition(":")[0]
+    def _asked(self, step: str, calls: list[dict[str, Any]], intents: list[tuple[float, int]]) -> None:
+        run_id, at = step.partition(":")[0], sorted(call["received_at"] for call in calls)
         if len(calls) > len(intents):
             self._broken("I5", run_id, f"{step} was asked {len(calls)} times for {len(intents)} INTENTs")
-        owners = {
-            max((epoch for at, epoch in intents if at < called + self._clocks_differ_s), default=0) for called in calls
-        }
+        late = self._clocks_differ_s
+        owners = {max((epoch for at, epoch in intents if at < called + late), default=0) for called in at}
         self.figures.repaid += len(owners) - 1
-        for called, (intended, epoch) in zip(calls, intents, strict=False):
+        paid = sum(call["tokens"] > 0 for call in calls)
+        self.figures.repaid_within += max(paid - len({epoch for _, epoch in intents}), 0)
+        for called, (intended, epoch) in zip(at, intents, strict=False):
             if called < intended - self._clocks_differ_s:
                 self._broken("I6", run_id, f"{step} was asked at {called}, INTENT of epoch {epoch} at {intended}")
 
     async def _endings(self) -> None:
-        """I8, and what I11 needs: the events as they are stored."""
-        rows = await self._rows("SELECT run_id, status, attempt, end_reason FROM agent.runs WHERE run_id = ANY($1)")
-        self.figures.endings.update(f"{row['status']} ({row['end_reason']})" for row in rows)
+        """I8 of terminals, and what I11 needs: the events as they are stored."""
         self.figures.steps += await self._db.fetchval(
             "SELECT count(*) FROM agent.steps WHERE state = 'done' AND run_id = ANY($1)", self._runs
         )
@@ -270,13 +284,10 @@ class Checker:
             "SELECT run_id, epoch, n, payload FROM agent.events WHERE run_id = ANY($1) ORDER BY seq"
         ):
             events[row["run_id"]].append(row)
-        for row in rows:
-            if row["status"] not in ("completed", "stopped", "failed"):
-                self._broken("I8", row["run_id"], f"still {row['status']}")
-                continue
-            ends = [events_pb2.RunEvent.FromString(e["payload"]).HasField("run_ended") for e in events[row["run_id"]]]
+        for run_id in self._runs:
+            ends = [events_pb2.RunEvent.FromString(e["payload"]).HasField("run_ended") for e in events[run_id]]
             if sum(ends) != 1 or not ends[-1]:
-                self._broken("I8", row["run_id"], f"terminals among its events: {ends}")
+                self._broken("I8", run_id, f"terminals among its events: {ends}")
         stored = {str(run_id): [f"{e['epoch']}-{e['n']}" for e in found] for run_id, found in events.items()}
         for history in self._histories:
             self._views(history, stored.get(history.run_id, []))
@@ -287,14 +298,13 @@ class Checker:
             self._broken(invariant, history.run_id, what)
         if not history.ended:
             self._broken("I8", history.run_id, "not every viewer got a terminal frame")
-        for view in history.views:
-            shown = {frame["_event_id"] for frame in view.frames}
-            told = {frame["_event_id"] for frame in view.durable if frame["type"] != "message_reset"}
-            if lost := told - set(stored):
-                self.figures.lost += len(lost)
-                self._broken("I7", history.run_id, f"shown and not stored: {sorted(lost)}")
-            if view.ended and (missed := [event for event in stored if event not in shown]):
-                self._broken("I11", history.run_id, f"stored and not shown: {missed}")
+        self.figures.violations += shown_alike(history)
+        self._count_lost(shown_as_stored(history, stored))
+
+    def _count_lost(self, found: Iterable[tuple[Violation, int]]) -> None:
+        for violation, lost in found:
+            self.figures.lost += lost
+            self.figures.violations.append(violation)
 
     async def _promises(self) -> None:
         """I7 of starts, stops, messages; I12 against what threads has."""
@@ -304,30 +314,33 @@ class Checker:
                 "SELECT run_id, status, stop_requested_at FROM agent.runs WHERE run_id = ANY($1)"
             )
         }
-        said: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        said: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in await self._rows(
-            "SELECT run_id, message_id, type, metadata ->> 'text_content' AS text FROM threads.messages"
+            "SELECT run_id, message_id, type, is_llm_message, content, metadata FROM threads.messages"
             " WHERE run_id = ANY(SELECT unnest($1::uuid[])::text)"
         ):
-            said[row["run_id"]][str(row["message_id"])] = row["text"] if row["type"] == "assistant" else row["type"]
+            decoded = {name: orjson.loads(row[name]) for name in ("content", "metadata")}
+            said[row["run_id"]].append({**row, **decoded, "message_id": str(row["message_id"])})
         for history in self._histories:
             self.figures.promises += history.promises
-            run = runs.get(history.run_id)
-            if run is None or "user" not in said[history.run_id].values():
+            run, rows = runs.get(history.run_id), said[history.run_id]
+            if run is None or all(row["type"] != "user" for row in rows):
                 self.figures.lost += 1
-                self._broken("I7", history.run_id, f"started; its run is {run}, its rows {said[history.run_id]}")
-            elif history.stop_answered and run["stop_requested_at"] is None and run["status"] == "stopped":
-                self._broken("I7", history.run_id, "a stop that was answered is not recorded")
-            self._texts(history, said[history.run_id])
+                self._broken("I7", history.run_id, f"started; its run is {run}, its rows {rows}")
+            elif history.stop_answered and run["stop_requested_at"] is None:
+                self.figures.lost += 1
+                self._broken("I7", history.run_id, f"a stop was answered, and not recorded: it is {run['status']}")
+            self._count_lost(shown_as_messages(history, rows))
+        await self._owed()
 
-    def _texts(self, history: History, said: dict[str, str]) -> None:
-        for view in history.views:
-            for message_id, text in view.told.items():
-                if message_id not in said:
-                    self.figures.lost += 1
-                    self._broken("I7", history.run_id, f"message {message_id} was shown whole and is not at threads")
-                elif said[message_id] != text:
-                    self._broken("I12", history.run_id, f"{message_id}: told {text!r}, stored {said[message_id]!r}")
+    async def _owed(self) -> None:
+        """I7: what is still to be delivered when all has come to rest, will never be."""
+        for row in await self._rows(
+            "SELECT run_id, seq, kind, attempts, error FROM agent.outbox WHERE delivered_at IS NULL"
+            " AND run_id = ANY($1)"
+        ):
+            self.figures.lost += 1
+            self._broken("I7", row["run_id"], f"not delivered: {dict(row)}")
 
     async def _charges(self) -> None:
         """I15, I16."""

@@ -84,6 +84,7 @@ def _never(done: Counter[tuple[str, str]], missed: Counter[tuple[str, str]]) -> 
 def _outcome(figures: Figures) -> list[tuple[str, object]]:
     waits, handed = sorted(figures.takeovers), sorted(figures.handovers)
     endings = ", ".join(f"{count} {ending}" for ending, count in sorted(figures.endings.items()))
+    effects = ", ".join(f"{count} {kind}" for kind, count in sorted(figures.effects.items()))
     refusals = ", ".join(f"{count} {answer}" for answer, count in figures.refusals.most_common())
     repaid = f"{figures.repaid / figures.takeovers_met:.2f}" if figures.takeovers_met else "-"
     return [
@@ -91,7 +92,7 @@ def _outcome(figures: Figures) -> list[tuple[str, object]]:
         ("steps", figures.steps),
         ("acknowledged writes", figures.promises),
         ("lost", figures.lost),
-        ("effects of tools", figures.effects),
+        ("effects of tools", f"{figures.effects.total()}: {effects}"),
         ("duplicate effects", figures.duplicate_effects),
         ("zombie writes accepted", figures.zombie_writes),
         ("charges", figures.charges),
@@ -102,6 +103,7 @@ def _outcome(figures: Figures) -> list[tuple[str, object]]:
         (f"hand-over of a live run ({len(handed)}), p50 / p95 / max, s", _percentiles(handed)),
         ("model calls", figures.model_calls),
         ("re-paid model calls per take-over that met a started call", repaid),
+        ("re-paid within an epoch, because the answer broke off", figures.repaid_within),
         ("hang-ups and resumes of viewers", figures.hangups),
         ("calls refused for the moment, and repeated by the client", f"{figures.refusals.total()}: {refusals}"),
         ("violations of I1-I16, I18, I19, I24, L1-L4, L6, L9-L11", len(figures.violations)),
