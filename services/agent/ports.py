@@ -286,7 +286,8 @@ class OutboxStore(Protocol):
         """Makes all that is owed overdue."""
 
     async def prune(self, retention_days: float, limit: int) -> int:
-        """Deletes what so many runs, ended so long ago and owing nothing, left; how many there were."""
+        """Deletes what so many runs, ended so long ago and owing nothing, left, but for their terminal event; how many
+        there were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ REPORTS_KEPT_S: Final = 86_400.0
 
 
 class Prune:
-    """Whole runs at a time, a batch a statement. The run's own row stays, as its owner's history."""
+    """Whole runs at a time, a batch a statement. The run's own row stays, as its owner's history, and its terminal
+    event: without one a viewer would take the end of the stream for a cut, and resume for ever."""
 
     def __init__(self, outbox: OutboxStore, operations: OperationsStore, retention_days: float) -> None:
         self._outbox = outbox

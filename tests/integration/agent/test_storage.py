@@ -298,24 +298,36 @@ async def test_what_is_overdue_comes_with_all_that_its_run_owes_and_is_put_off(s
 
 
 async def test_only_old_ended_runs_that_owe_nothing_are_pruned(stores: Stores) -> None:
-    made: dict[str, Claim] = {}
-    for name in ("live", "fresh", "owing", "old"):
-        mine = made[name] = await stores.claimed()
-        await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1))
-        if name != "owing":
-            await stores.outbox.mark_delivered([(mine.run_id, 2), (mine.run_id, 4)])
-        if name != "live":
-            await stores.journal.finish_run(fence(mine), STOPPED, Writes([Stamped(2, b"end")]))
-    old = [made["owing"].run_id, made["old"].run_id]
-    await stores.database.execute(
-        "UPDATE runs SET completed_at = now() - interval '31 days' WHERE run_id = ANY($1::uuid[])", old
-    )
+    kept = [await left_behind(stores, name) for name in ("live", "fresh", "owing")]
+    old = await left_behind(stores, "old")
     assert await stores.outbox.prune(30, 100) == 1
-    for table in ("events", "steps", "outbox"):
+    for table in ("events", "steps", "calls", "outbox", "dead_letters"):
         left = await stores.database.fetch(f"SELECT DISTINCT run_id FROM {table}")
-        assert {row["run_id"] for row in left} == {made[name].run_id for name in ("live", "fresh", "owing")}, table
+        assert {row["run_id"] for row in left} - {old} == set(kept), table
+    of_old = "SELECT count(*) FROM {} WHERE run_id = $1"
+    for table in ("steps", "calls", "outbox", "dead_letters"):
+        assert await stores.value(of_old.format(table), old) == 0, table
+    assert await stores.value("SELECT array_agg((epoch, n)) FROM events WHERE run_id = $1", old) == [(1, 3)]
     assert await stores.value("SELECT count(*) FROM runs") == 4
     assert await stores.outbox.prune(30, 100) == 0
+
+
+async def left_behind(stores: Stores, name: str) -> UUID:
+    """A run with a row in each table, that is what its name says."""
+    mine = await stores.claimed()
+    await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1))
+    await stores.journal.begin_calls(fence(mine), [call(state="started")], writes(2))
+    await stores.outbox.refuse(mine.run_id, 6, "no", 1)
+    await stores.database.execute("UPDATE dead_letters SET state = 'discarded'")
+    if name != "owing":
+        await stores.outbox.mark_delivered([(mine.run_id, 2), (mine.run_id, 4)])
+    if name != "live":
+        await stores.journal.finish_run(fence(mine), STOPPED, Writes([Stamped(3, b"end")]))
+    if name in ("owing", "old"):
+        await stores.database.execute(
+            "UPDATE runs SET completed_at = now() - interval '31 days' WHERE run_id = $1", mine.run_id
+        )
+    return mine.run_id
 
 
 async def test_an_interrupting_start_stops_the_active_run_in_the_statement_that_admits_it(stores: Stores) -> None:

@@ -56,15 +56,19 @@ SELECT CASE WHEN EXISTS (SELECT 1 FROM dead) THEN 'dead' WHEN EXISTS (SELECT 1 F
             ELSE 'gone' END
 """
 
+# The last event is the terminal: it stays, with its id, for viewers who come later still.
 PRUNE = """
 WITH old AS (
     SELECT run_id FROM runs
     WHERE completed_at < now() - $1 * interval '1 day'
-      AND EXISTS (SELECT 1 FROM events WHERE events.run_id = runs.run_id)
+      AND EXISTS (SELECT 1 FROM events WHERE events.run_id = runs.run_id OFFSET 1)
       AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.run_id = runs.run_id AND delivered_at IS NULL)
     ORDER BY completed_at LIMIT $2
 ), forgotten_events AS (
-    DELETE FROM events USING old WHERE events.run_id = old.run_id
+    DELETE FROM events USING old
+    WHERE events.run_id = old.run_id
+      AND EXISTS (SELECT 1 FROM events AS later
+                   WHERE later.run_id = events.run_id AND (later.epoch, later.n) > (events.epoch, events.n))
 ), forgotten_steps AS (
     DELETE FROM steps USING old WHERE steps.run_id = old.run_id
 ), forgotten_calls AS (
