@@ -372,13 +372,16 @@ async def test_an_interrupting_start_stops_the_active_run_in_the_statement_that_
 async def test_a_run_that_ends_as_it_is_interrupted_ends_once_and_the_next_is_free(stores: Stores) -> None:
     for _ in range(20):
         mine = await stores.claimed()
-        more, _ = await asyncio.gather(
+        await asyncio.gather(
             stores.journal.finish_run(fence(mine), STOPPED, writes(1)),
             stores.admit(mine.run.thread_id, 2, "interrupt"),
         )
+        with pytest.raises(Fenced):
+            await stores.journal.finish_run(fence(mine), STOPPED, writes(2))
+        assert await stores.value("SELECT count(*) FROM events WHERE run_id = $1 AND epoch = 1", mine.run_id) == 1
+        assert await stores.value("SELECT status FROM runs WHERE run_id = $1", mine.run_id) == "stopped"
         (second,) = await stores.ownership.claim("w", TTL, 1, steal=False)
-        assert (second.run.turn, second.stop_reason) == (2, None)
-        assert more in (True, False)
+        assert (second.run.thread_id, second.run.turn, second.stop_reason) == (mine.run.thread_id, 2, None)
 
 
 async def test_two_interrupting_starts_at_once_stop_the_active_run_and_not_each_other(stores: Stores) -> None:
