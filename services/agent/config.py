@@ -59,7 +59,7 @@ class Settings(MeshSettings):
     """Seconds without progress of a worker's event loop after which its runs are given up to others."""
 
     mesh_retention_days: float = 30.0
-    """Days for which journals, events and delivered outbox rows of ended runs are kept."""
+    """Days for which journals, events and delivered outbox rows of ended runs are kept; their terminal event stays."""
 
     mesh_report_s: float = 10.0
     """Seconds between the reports of a process, which operators are shown; after three without one it is taken for

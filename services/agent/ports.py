@@ -306,7 +306,12 @@ class OutboxStore(Protocol):
         """Makes all that is owed overdue."""
 
     async def prune(self, retention_days: float, limit: int) -> int:
-        """Deletes what so many runs, ended so long ago and owing nothing, left; how many there were."""
+        """Deletes what so many runs, ended so long ago and owing nothing, left, but for their terminal event; how many
+        there were. A run is pruned once; what others do at the same time is passed over."""
+
+    async def prune_letters(self, retention_days: float, limit: int) -> int:
+        """Deletes so many dead letters of pruned runs that are that old and dead no more, with their delivered rows;
+        how many there were."""
 
 
 @dataclass(frozen=True, slots=True)

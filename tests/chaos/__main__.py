@@ -14,8 +14,8 @@ from contextlib import AbstractAsyncContextManager
 
 from tests.chaos import report
 from tests.chaos.campaign import Load, Round, play
-from tests.chaos.checker import Violation
 from tests.chaos.faults import CLOCKS, CROWDED, contention, everywhere, rolling, schedule, wrong_clocks
+from tests.chaos.findings import Violation
 from tests.chaos.gates import KILLS, Asked, gates
 from tests.chaos.scenario import ROLLING, Fault
 from tests.chaos.stage import LEASES, Stage, staged

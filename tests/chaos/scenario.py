@@ -19,8 +19,8 @@ from typing import Final
 
 import asyncpg
 
-from tests.chaos.checker import Violation
 from tests.chaos.clocks import READ_WITHIN_S, Clocks
+from tests.chaos.findings import Violation
 from tests.chaos.hours import is_moved
 from tests.chaos.orders import Action, Order, Taken
 from tests.chaos.outage import Owners

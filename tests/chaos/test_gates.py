@@ -6,7 +6,8 @@ import pytest
 
 from tests.chaos import report
 from tests.chaos.campaign import Round
-from tests.chaos.checker import Figures, Violation
+from tests.chaos.checker import Figures
+from tests.chaos.findings import Violation
 from tests.chaos.gates import OUTAGE, Asked, gates
 from tests.chaos.scenario import ROLLING, Log
 

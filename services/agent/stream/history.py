@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,22 +20,39 @@ class OpenMessage(NamedTuple):
     since: EventId
 
 
+class Look(NamedTuple):
+    """One question to Postgres: when it was asked, in the loop's time, and what it found, once that is known."""
+
+    at: float
+    found: asyncio.Future[EventId | None]
+
+
 class Looks:
-    """Who looked for what lately: the viewers of a silent run all wait for the same, and one of them asks for all."""
+    """Who looked for what lately: the viewers of a silent run all wait for the same, one of them asks for all, and
+    what it finds is told to all."""
 
     def __init__(self, for_s: float) -> None:
         self._for_s = for_s
-        self._at: OrderedDict[tuple[UUID, EventId], float] = OrderedDict()
+        self._lately: OrderedDict[tuple[UUID, EventId], Look] = OrderedDict()
 
-    def claim(self, run_id: UUID, place: EventId) -> bool:
-        """Whether to look for what follows a place: nobody did so lately."""
-        now = asyncio.get_running_loop().time()
-        while self._at and next(iter(self._at.values())) <= now - self._for_s:
-            self._at.popitem(last=False)
-        if (run_id, place) in self._at:
-            return False
-        self._at[run_id, place] = now
-        return True
+    async def share(
+        self, run_id: UUID, place: EventId, look: Callable[[EventId], Awaitable[EventId | None]]
+    ) -> EventId | None:
+        """What follows a place, as somebody found it lately, or finds it now. Raises what `look` raises, to whom it
+        was that looked; the others are told that there is nothing."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self._lately and next(iter(self._lately.values())).at <= now - self._for_s:
+            self._lately.popitem(last=False)
+        if shared := self._lately.get((run_id, place)):
+            return await asyncio.shield(shared.found)  # who waits may go: the others still do
+        own = self._lately[run_id, place] = Look(now, loop.create_future())
+        found = None
+        try:
+            found = await look(place)
+        finally:
+            own.found.set_result(found)
+        return found
 
 
 class History:
@@ -73,8 +90,8 @@ class History:
         return EventId(rows[0].epoch, rows[0].n) if rows else None
 
     async def look(self, place: EventId) -> EventId | None:
-        """As `next`, for one of the viewers who wait there; the others are told that there is nothing."""
-        return await self.next(place) if self._looks.claim(self._run_id, place) else None
+        """As `next`, asked once for all viewers who wait there."""
+        return await self._looks.share(self._run_id, place, self.next)
 
     async def open_message(self, place: EventId) -> OpenMessage | None:
         """The message that was open at a place."""

@@ -21,7 +21,8 @@ RowT = TypeVar("RowT")
 
 
 class WriteBuffer(Generic[RowT]):
-    """`write` commits all that it is given, or raises a MeshError, which each of their `put`s raises then."""
+    """`write` commits all that it is given, or raises, which each of their `put`s does then. What is no MeshError is
+    raised by `run` too: started again, it goes on with the rows that wait."""
 
     def __init__(
         self,
@@ -80,18 +81,28 @@ class WriteBuffer(Generic[RowT]):
         self._full.clear()
 
     async def _commit(self, batch: list[tuple[RowT, asyncio.Future[None]]]) -> None:
+        """Raises what nobody foresaw, after all who wait for the batch were told."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        failed: MeshError | None = None
         try:
             await self._write([row for row, _ in batch])
-            self._latencies.append(loop.time() - began)
         except MeshError as refused:
-            failed = refused
-        for _, committed in batch:
-            if committed.done():  # who put it waits no more
-                continue
-            if failed is None:
-                committed.set_result(None)
-            else:
-                committed.set_exception(failed)
+            _tell(batch, refused)
+        except BaseException as unforeseen:
+            _tell(batch, unforeseen)
+            raise
+        else:
+            self._latencies.append(loop.time() - began)
+            _tell(batch, None)
+
+
+def _tell(batch: list[tuple[RowT, asyncio.Future[None]]], failed: BaseException | None) -> None:
+    for _, committed in batch:
+        if committed.done():  # who put it waits no more
+            continue
+        if failed is None:
+            committed.set_result(None)
+        elif isinstance(failed, asyncio.CancelledError):
+            committed.cancel()
+        else:
+            committed.set_exception(failed)

@@ -22,7 +22,7 @@ from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import ChosenAgent, Fence, NewRun, Owed, Stamped, Writes
 from services.agent.storage.postgres.journal import PostgresJournal
 from services.agent.storage.postgres.operations import PostgresOperations
-from services.agent.storage.postgres.outbox import PostgresOutbox
+from services.agent.storage.postgres.outbox import PRUNE, PostgresOutbox
 from services.agent.storage.postgres.ownership import PostgresOwnership, settled
 from services.agent.storage.postgres.runs import ADMISSION, NAMED_THREADS, PostgresRuns
 from services.kit.migrations import prepare_schema
@@ -368,24 +368,63 @@ async def test_what_is_overdue_comes_with_all_that_its_run_owes_and_is_put_off(s
 
 
 async def test_only_old_ended_runs_that_owe_nothing_are_pruned(stores: Stores) -> None:
-    made: dict[str, Claim] = {}
-    for name in ("live", "fresh", "owing", "old"):
-        mine = made[name] = await stores.claimed()
-        await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1))
-        if name != "owing":
-            await stores.outbox.mark_delivered([(mine.run_id, 2), (mine.run_id, 4)])
-        if name != "live":
-            await stores.journal.finish_run(fence(mine), STOPPED, Writes([Stamped(2, b"end")]))
-    old = [made["owing"].run_id, made["old"].run_id]
-    await stores.database.execute(
-        "UPDATE runs SET completed_at = now() - interval '31 days' WHERE run_id = ANY($1::uuid[])", old
-    )
+    kept = [await left_behind(stores, name) for name in ("live", "fresh", "owing")]
+    old = await left_behind(stores, "old")
     assert await stores.outbox.prune(30, 100) == 1
-    for table in ("events", "steps", "outbox"):
+    for table in ("events", "steps", "calls", "outbox", "dead_letters"):
         left = await stores.database.fetch(f"SELECT DISTINCT run_id FROM {table}")
-        assert {row["run_id"] for row in left} == {made[name].run_id for name in ("live", "fresh", "owing")}, table
+        assert {row["run_id"] for row in left} - {old} == set(kept), table
+    of_old = "SELECT count(*) FROM {} WHERE run_id = $1"
+    for table in ("steps", "calls", "outbox", "dead_letters"):
+        assert await stores.value(of_old.format(table), old) == 0, table
+    assert await stores.value("SELECT array_agg((epoch, n)) FROM events WHERE run_id = $1", old) == [(1, 3)]
     assert await stores.value("SELECT count(*) FROM runs") == 4
     assert await stores.outbox.prune(30, 100) == 0
+
+
+async def left_behind(stores: Stores, name: str, letter: str = "discarded") -> UUID:
+    """A run with a row in each table, that is what its name says."""
+    mine = await stores.claimed()
+    await stores.journal.begin_step(fence(mine), started(), b"hash", writes(1))
+    await stores.journal.begin_calls(fence(mine), [call(state="started")], writes(2))
+    await stores.outbox.refuse(mine.run_id, 6, "no", 1)
+    await stores.database.execute("UPDATE dead_letters SET state = $1", letter)
+    if name != "owing":
+        await stores.outbox.mark_delivered([(mine.run_id, 2), (mine.run_id, 4)])
+    if name != "live":
+        await stores.journal.finish_run(fence(mine), STOPPED, Writes([Stamped(3, b"end")]))
+    if name in ("owing", "old"):
+        await stores.database.execute(
+            "UPDATE runs SET completed_at = now() - interval '31 days' WHERE run_id = $1", mine.run_id
+        )
+    return mine.run_id
+
+
+async def test_a_run_is_pruned_by_one_of_many_and_not_looked_at_again(stores: Stores) -> None:
+    old = {await left_behind(stores, "old") for _ in range(3)}
+    assert sum(await asyncio.gather(*(stores.outbox.prune(30, 2) for _ in range(4)))) == 3
+    assert set(await stores.value("SELECT array_agg(run_id) FROM runs WHERE pruned_at IS NOT NULL")) == old
+    async with stores.database.transaction() as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")  # as in a table of some size
+        plan = await connection.fetch(f"EXPLAIN {PRUNE.replace('$1', '30').replace('$2', '100')}")
+    assert any("runs_unpruned" in row[0] for row in plan)
+
+
+async def test_a_letter_that_outlived_its_run_goes_when_it_is_old_and_settled(stores: Stores) -> None:
+    run_id = await left_behind(stores, "old", letter="dead")
+    operations, letters = PostgresOperations(stores.database), "SELECT count(*) FROM dead_letters"
+    await stores.outbox.prune(30, 100)
+    assert await stores.outbox.prune_letters(30, 100) == 0
+    await operations.retry(await stores.value("SELECT dead_letter_id FROM dead_letters"))
+    await stores.database.execute("UPDATE dead_letters SET failed_at = now() - interval '31 days'")
+    assert await stores.outbox.prune_letters(30, 100) == 0
+    await stores.outbox.mark_delivered([(run_id, 6)])
+    await stores.database.execute("UPDATE dead_letters SET failed_at = now() - interval '29 days'")
+    assert await stores.outbox.prune_letters(30, 100) == 0
+    assert (await stores.value(letters), await stores.value("SELECT count(*) FROM outbox")) == (1, 1)
+    await stores.database.execute("UPDATE dead_letters SET failed_at = now() - interval '31 days'")
+    assert await stores.outbox.prune_letters(30, 100) == 1
+    assert (await stores.value(letters), await stores.value("SELECT count(*) FROM outbox")) == (0, 0)
 
 
 async def test_an_interrupting_start_stops_the_active_run_in_the_statement_that_admits_it(stores: Stores) -> None:
@@ -402,13 +441,16 @@ async def test_an_interrupting_start_stops_the_active_run_in_the_statement_that_
 async def test_a_run_that_ends_as_it_is_interrupted_ends_once_and_the_next_is_free(stores: Stores) -> None:
     for _ in range(20):
         mine = await stores.claimed()
-        more, _ = await asyncio.gather(
+        await asyncio.gather(
             stores.journal.finish_run(fence(mine), STOPPED, writes(1)),
             stores.admit(mine.run.thread_id, 2, "interrupt"),
         )
+        with pytest.raises(Fenced):
+            await stores.journal.finish_run(fence(mine), STOPPED, writes(2))
+        assert await stores.value("SELECT count(*) FROM events WHERE run_id = $1 AND epoch = 1", mine.run_id) == 1
+        assert await stores.value("SELECT status FROM runs WHERE run_id = $1", mine.run_id) == "stopped"
         (second,) = await stores.ownership.claim("w", TTL, 1, steal=False)
-        assert (second.run.turn, second.stop_reason) == (2, None)
-        assert more in (True, False)
+        assert (second.run.thread_id, second.run.turn, second.stop_reason) == (mine.run.thread_id, 2, None)
 
 
 async def test_two_interrupting_starts_at_once_stop_the_active_run_and_not_each_other(stores: Stores) -> None:

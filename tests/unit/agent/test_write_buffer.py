@@ -21,11 +21,14 @@ class Table:
         self.open = asyncio.Event()
         self.open.set()
         self.away = False
+        self.broken: Exception | None = None
 
     async def write(self, rows: Sequence[int]) -> None:
         await self.open.wait()
         if self.away:
             raise Unavailable
+        if self.broken:
+            raise self.broken
         self.writes.append(list(rows))
 
 
@@ -78,6 +81,43 @@ async def test_who_put_a_row_that_was_not_written_is_told() -> None:
         table.away = False
         await buffer.put(2)
     assert table.writes == [[2]]
+
+
+async def test_who_put_rows_that_failed_by_surprise_is_told_and_the_buffer_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with buffering(table := Table(), bound=3) as buffer, asyncio.timeout(5):
+        table.broken = ValueError("no such column")
+        puts = await asyncio.gather(*(buffer.put(n) for n in range(3)), return_exceptions=True)
+        assert puts == [table.broken] * 3
+        table.broken = None
+        await asyncio.gather(*(buffer.put(n) for n in range(3, 6)))
+    assert table.writes == [[3, 4, 5]]
+    assert capsys.readouterr().out.count("task.failed") == 1
+
+
+async def test_rows_behind_a_batch_that_failed_by_surprise_are_written() -> None:
+    async with buffering(table := Table(), rows=2) as buffer, asyncio.timeout(5):
+        table.open.clear()
+        table.broken = ValueError("no such column")
+        puts = [asyncio.ensure_future(buffer.put(n)) for n in range(4)]
+        await asyncio.wait(puts, timeout=0.05)
+        table.open.set()
+        await asyncio.wait(puts[:2])
+        table.broken = None
+        await asyncio.gather(*puts[2:])
+    assert table.writes == [[2, 3]]
+
+
+async def test_who_put_a_row_whose_write_was_cut_does_not_wait_for_it() -> None:
+    table = Table()
+    async with buffering(table) as buffer:
+        table.open.clear()
+        put = asyncio.ensure_future(buffer.put(1))
+        await asyncio.wait([put], timeout=0.05)
+    async with asyncio.timeout(5):
+        await asyncio.wait([put])
+    assert put.cancelled()
 
 
 async def test_a_full_buffer_makes_who_puts_wait() -> None:

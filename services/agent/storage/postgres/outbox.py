@@ -59,15 +59,20 @@ SELECT CASE WHEN EXISTS (SELECT 1 FROM dead) THEN 'dead' WHEN EXISTS (SELECT 1 F
             ELSE 'gone' END
 """
 
+# The last event is the terminal: it stays, with its id, for viewers who come later still.
 PRUNE = """
 WITH old AS (
     SELECT run_id FROM runs
-    WHERE completed_at < now() - $1 * interval '1 day'
-      AND EXISTS (SELECT 1 FROM events WHERE events.run_id = runs.run_id)
+    WHERE pruned_at IS NULL AND completed_at < now() - $1 * interval '1 day'
       AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.run_id = runs.run_id AND delivered_at IS NULL)
-    ORDER BY completed_at LIMIT $2
+    ORDER BY completed_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), pruned AS (
+    UPDATE runs SET pruned_at = now() FROM old WHERE runs.run_id = old.run_id
 ), forgotten_events AS (
-    DELETE FROM events USING old WHERE events.run_id = old.run_id
+    DELETE FROM events USING old
+    WHERE events.run_id = old.run_id
+      AND EXISTS (SELECT 1 FROM events AS later
+                   WHERE later.run_id = events.run_id AND (later.epoch, later.n) > (events.epoch, events.n))
 ), forgotten_steps AS (
     DELETE FROM steps USING old WHERE steps.run_id = old.run_id
 ), forgotten_calls AS (
@@ -78,6 +83,23 @@ WITH old AS (
     DELETE FROM dead_letters USING old WHERE dead_letters.run_id = old.run_id AND dead_letters.state <> 'dead'
 )
 SELECT count(*) FROM old
+"""
+
+# A letter that was dead when its run was pruned outlives it. A retried one goes once its row was delivered.
+PRUNE_LETTERS = """
+WITH settled AS (
+    SELECT letter.run_id, letter.seq FROM dead_letters AS letter JOIN runs ON runs.run_id = letter.run_id
+    WHERE letter.state <> 'dead' AND letter.failed_at < now() - $1 * interval '1 day' AND runs.pruned_at IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM outbox
+                       WHERE outbox.run_id = letter.run_id AND outbox.seq = letter.seq AND delivered_at IS NULL)
+    ORDER BY letter.failed_at LIMIT $2 FOR UPDATE OF letter SKIP LOCKED
+), forgotten_rows AS (
+    DELETE FROM outbox USING settled WHERE outbox.run_id = settled.run_id AND outbox.seq = settled.seq
+), forgotten_letters AS (
+    DELETE FROM dead_letters USING settled
+    WHERE dead_letters.run_id = settled.run_id AND dead_letters.seq = settled.seq
+)
+SELECT count(*) FROM settled
 """
 
 
@@ -110,4 +132,8 @@ class PostgresOutbox:
 
     async def prune(self, retention_days: float, limit: int) -> int:
         count: int = await self._database.fetchval(PRUNE, retention_days, limit)
+        return count
+
+    async def prune_letters(self, retention_days: float, limit: int) -> int:
+        count: int = await self._database.fetchval(PRUNE_LETTERS, retention_days, limit)
         return count

@@ -139,7 +139,8 @@ class AgentRunsServicer:
     def WatchRun(self, request, context):
         """A run's events, from the start or after a cursor, to its terminal: in batches of what is ready. Owner; anybody where
         the project is public. Idempotent: resume with the last event's id. Ends after the terminal event; an end without
-        one is a cut: resume. Fails with RUN_NOT_FOUND, INVALID_CURSOR.
+        one is a cut: resume. Of a run whose retention is over the terminal event is left. Fails with RUN_NOT_FOUND,
+        INVALID_CURSOR.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -60,7 +60,8 @@ class AgentRunsStub:
     WatchRun: _grpc.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]
     """A run's events, from the start or after a cursor, to its terminal: in batches of what is ready. Owner; anybody where
     the project is public. Idempotent: resume with the last event's id. Ends after the terminal event; an end without
-    one is a cut: resume. Fails with RUN_NOT_FOUND, INVALID_CURSOR.
+    one is a cut: resume. Of a run whose retention is over the terminal event is left. Fails with RUN_NOT_FOUND,
+    INVALID_CURSOR.
     """
 
 @_typing.type_check_only
@@ -95,7 +96,8 @@ class AgentRunsAsyncStub(AgentRunsStub):
     WatchRun: _aio.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]  # type: ignore[assignment]
     """A run's events, from the start or after a cursor, to its terminal: in batches of what is ready. Owner; anybody where
     the project is public. Idempotent: resume with the last event's id. Ends after the terminal event; an end without
-    one is a cut: resume. Fails with RUN_NOT_FOUND, INVALID_CURSOR.
+    one is a cut: resume. Of a run whose retention is over the terminal event is left. Fails with RUN_NOT_FOUND,
+    INVALID_CURSOR.
     """
 
 class AgentRunsServicer(metaclass=_abc_1.ABCMeta):
@@ -175,7 +177,8 @@ class AgentRunsServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_runs_pb2.WatchRunResponse], _abc.AsyncIterator[_runs_pb2.WatchRunResponse]]:
         """A run's events, from the start or after a cursor, to its terminal: in batches of what is ready. Owner; anybody where
         the project is public. Idempotent: resume with the last event's id. Ends after the terminal event; an end without
-        one is a cut: resume. Fails with RUN_NOT_FOUND, INVALID_CURSOR.
+        one is a cut: resume. Of a run whose retention is over the terminal event is left. Fails with RUN_NOT_FOUND,
+        INVALID_CURSOR.
         """
 
 def add_AgentRunsServicer_to_server(servicer: AgentRunsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
