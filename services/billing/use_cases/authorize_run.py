@@ -67,10 +67,11 @@ class AuthorizeRun:
         )  # fmt: skip
         answer = await self._place(request, start)
         if not answer.held:
-            replayed = await self._replay(request)
-            if replayed is not None:
+            if (replayed := await self._replay(request)) is not None:
                 return replayed
             answer = await self._place_again(request, start, answer)
+        if not answer.held and (replayed := await self._replay(request)) is not None:
+            return replayed  # the same start came twice at once, and the other one was first
         if not answer.held or answer.price_version is None:
             raise _refusal(answer, start)
         await self._refill(answer, start.account_id)

@@ -31,10 +31,12 @@ class ExtendHold:
         answer = await self._place(request)
         if not answer.held:
             placed = await self._ledger.find_hold(request.key)
+            if placed is None:
+                await self._refresh(account_id)
+                answer = await self._place(request)
+                placed = None if answer.held else await self._ledger.find_hold(request.key)
             if placed is not None:
                 return request.key, _replayed(placed, request)
-            await self._refresh(account_id)
-            answer = await self._place(request)
         if not answer.has_open_hold:
             raise NoOpenHold.of(run_id)
         if not answer.held:
