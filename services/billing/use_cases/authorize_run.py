@@ -72,6 +72,10 @@ class AuthorizeRun:
                 return replayed
             answer = await self._place_again(request, start, answer)
         if not answer.held or answer.price_version is None:
+            # The same start, asked for twice at once, may have been placed after the look: by who refreshed first.
+            replayed = await self._replay(request)
+            if replayed is not None:
+                return replayed
             raise _refusal(answer, start)
         await self._refill(answer, start.account_id)
         return await self._authorized(request, answer.held, answer.price_version)
