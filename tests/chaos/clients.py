@@ -94,6 +94,8 @@ class Person:
         first = self._talk(made, keyed=dice.random() < 0.5) if dice.random() < 0.3 else self._talk({}, keyed=True)
         further = dice.choice((0, 0, 0, 0, 1, 1, 2))
         await first.start()
+        if not first.history.run_id:
+            return
         async with asyncio.TaskGroup() as group:
             living = group.create_task(first.live())
             for _ in range(further):
@@ -170,13 +172,14 @@ class Talk:
             self.history.broken.append(("I13", f"the same key with another body: {other.status_code} {other.text}"))
 
     async def _post_start(self) -> dict[str, Any] | None:
-        """What was answered; None: refused, because the thread is busy and the start said `reject`."""
+        """What was answered; None: refused, as it may be where the thread is busy and the start said `reject`."""
         answer = await self._persist(lambda: self._post(self.history.prompt))
         if answer.status_code == 409 and self.history.on_conflict == "reject" and reason(answer) == "THREAD_BUSY":
             self.history.busy_with = answer.json()["detail"]["params"]["active_run_id"]
             return None
         if answer.status_code != 200:
-            raise AssertionError(f"a start was refused: {answer.status_code} {answer.text}")
+            self.history.broken.append(("client", f"a start was refused: {answer.status_code} {answer.text}"))
+            return None
         told: dict[str, Any] = answer.json()
         return told
 

@@ -358,6 +358,12 @@ async def test_a_refusal_for_a_run_that_nobody_knows_is_found(past: Past) -> Non
     assert any("nobody knows it" in broken for broken in await of_threads(past, refused))
 
 
+async def test_what_a_client_was_told_of_a_start_without_a_run_is_found(past: Past) -> None:
+    refused = History(str(ACCOUNT_ID), "refused", "prompt", broken=[("client", "a start was refused: 402")])
+    figures = await Checker(past.connection, [past.history, refused], past.calls, past.effects, []).check()
+    assert [violation.invariant for violation in figures.violations] == ["client"]
+
+
 async def test_what_is_paid_for_again_within_an_epoch_is_counted_apart(past: Past) -> None:
     past.calls.append({**past.calls[0], "received_at": time.time()})
     await past.audit("step", 1, status="started", step_no=1)
