@@ -327,6 +327,7 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
         DefaultAgent(PostgresAgents(shared.database.by_account()), uuid4),
         queue,
         shared.limiter,
+        stop.interrupt,
         StartSettings(
             settings.mesh_max_steps,
             settings.mesh_run_timeout_s,

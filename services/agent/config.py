@@ -40,7 +40,7 @@ class Settings(MeshSettings):
 
     mesh_on_conflict: Literal["enqueue", "reject", "interrupt"] = "enqueue"
     """What a start that does not say does where its thread has a run that has not ended: waits behind it, is refused
-    with 409, or has the active one stopped and waits."""
+    with 409, or has the active one (where none is active, the one that is next) stopped and waits."""
 
     mesh_max_output_tokens: int = 8192
     """Tokens of an answer that credits are held for; a longer one is charged all the same."""

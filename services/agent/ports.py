@@ -83,7 +83,8 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A run that was admitted, and the active one of its thread that was asked to stop for it."""
+    """A run that was admitted, and the one of its thread that was asked to stop for it: the active one, else the one
+    that was next."""
 
     run: Run
     interrupted: UUID | None

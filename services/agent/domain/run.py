@@ -14,7 +14,7 @@ StopReason = Literal["user", "deleted", "interrupted", "undeliverable"]
 good."""
 OnConflict = Literal["enqueue", "reject", "interrupt"]
 """What a start does where its thread has a run that has not ended: waits behind it, is refused, or has the active one
-stopped and waits."""
+(where none is active, the one that is next) stopped and waits."""
 
 ACTIVE: Final = frozenset({"queued", "running", "waiting"})
 QUEUE_LIMIT: Final = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -130,6 +130,7 @@ class StartRun:
         default_agent: DefaultAgent,
         queue: QueueGauge,
         window: StartWindow,
+        interrupt: Callable[[UUID], Awaitable[None]],
         settings: StartSettings,
         new_id: Callable[[], UUID],
         now: Callable[[], datetime],
@@ -146,6 +147,7 @@ class StartRun:
         self._default_agent = default_agent
         self._queue = queue
         self._window = window
+        self._interrupt = interrupt
         self._settings = settings
         self._new_id = new_id
         self._now = now
@@ -286,7 +288,7 @@ class StartRun:
         if admitted is None:
             return None
         if admitted.interrupted:
-            await self._hints.stop(admitted.interrupted, "interrupted")
+            await self._carry_out(admitted.interrupted)
         if admitted.run.status == "queued":
             await self._hints.work()
         await self._opening.relay(admitted.run, spec)
@@ -301,6 +303,13 @@ class StartRun:
             if admitted and owner:
                 executor.adopt(admitted.run, new.spec, new.seconds)
             return admitted
+
+    async def _carry_out(self, interrupted: UUID) -> None:
+        """The stop that was committed with the admission. Without this the run's owner finds it, or who claims it."""
+        try:
+            await self._interrupt(interrupted)
+        except MeshError as away:
+            log.warning("run.interruption_left_to_its_owner", run_id=str(interrupted), reason=away.reason)
 
     def _resolve(self, name: str | None) -> str:
         try:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from services.agent.codec.events import encode_event
 from services.agent.codec.rows import encode_charges
-from services.agent.domain.events import RunEnded
 from services.agent.domain.run import Run, StopReason
+from services.agent.engine import endings
 from services.agent.errors import ReadOnlyProject
 from services.agent.ports import AnnounceEnd, Hints, Owed, RunStore, Stamped, Tools
 from services.agent.use_cases.see_run import SeeRun
@@ -51,10 +51,16 @@ class StopRun:
         await self._tools.forget(thread_ids)
         return len(run_ids)
 
+    async def interrupt(self, run_id: UUID) -> None:
+        """Carries through what was asked of a run in favour of a later one."""
+        run = await self._store.get(run_id)
+        if run is not None:
+            await self._stop(run, "interrupted")
+
     async def _stop(self, run: Run, reason: StopReason) -> Run:
         if not run.is_active:
             return run
-        ended = RunEnded("stopped", "Agent run stopped", reason)
+        ended = endings.terminal(endings.of_interrupt(reason))
         event = encode_event(ended, 1, 1, round(self._now().timestamp() * 1000), durable=True)
         release = encode_charges(run.account_id, run.run_id, run.thread_id, [], release=True)
         stopped = await self._store.request_stop(

@@ -11,7 +11,8 @@ from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from services.agent.domain.run import QUEUE_LIMIT
 from services.agent.errors import ThreadBusy, ThreadQueueFull
-from services.kit.errors import Conflict, MeshError, NotFound, PaymentRequired
+from services.agent.storage.postgres.runs import PostgresRuns
+from services.kit.errors import Conflict, MeshError, NotFound, PaymentRequired, Unavailable
 from tests.fakes.neighbours import Neighbours
 from tests.integration.agent.tables import column, until_there
 from tests.integration.agent.watching import eventually, start, watch, watch_until
@@ -168,6 +169,55 @@ async def test_an_interrupted_run_whose_owner_is_dead_ends_at_take_over(make_age
     await make_agent("worker")
     assert (await watch(stub, run.agent_run_id))[-1].run_ended.status == "completed"
     assert (await watch(stub, dead.agent_run_id))[-1].run_ended.reason == "interrupted"
+
+
+async def test_an_interrupting_start_ends_a_run_that_waits_for_a_worker_at_once(
+    make_agent: Any, neighbours: Fakes
+) -> None:
+    fakes, _ = neighbours
+    stub = (await make_agent("api")).stub(AgentRunsStub, "user")
+    waits = await start(stub, "[[say never]]")
+    run = await start(stub, "[[say mine]]", thread_id=waits.thread_id, on_conflict="interrupt")
+    ended = await watch(stub, waits.agent_run_id)  # there is no worker yet
+    assert (ended[-1].run_ended.status, ended[-1].run_ended.reason) == ("stopped", "interrupted")
+    await eventually(lambda: waits.agent_run_id in fakes.billing.released)
+    await make_agent("worker")
+    assert (await watch(stub, run.agent_run_id))[-1].run_ended.status == "completed"
+    assert [row["content"] for row in fakes.threads.told(waits.thread_id, "assistant")] == ["mine"]
+
+
+async def test_an_interrupting_start_leaves_runs_alone_that_wait_behind_the_next(make_agent: Any) -> None:
+    agent = await make_agent("api")
+    stub = agent.stub(AgentRunsStub, "user")
+    first = await start(stub, "[[say first]]")
+    await start(stub, "[[say second]]", thread_id=first.thread_id)
+    await start(stub, "[[say third]]", thread_id=first.thread_id, on_conflict="interrupt")
+    assert await column(agent, "SELECT status FROM runs ORDER BY turn") == ["stopped", "queued", "queued"]
+    assert await column(agent, "SELECT stop_reason FROM runs WHERE stop_requested_at IS NOT NULL") == ["interrupted"]
+
+
+async def test_a_waiting_run_whose_interruption_broke_off_ends_when_it_is_claimed(
+    make_agent: Any, neighbours: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process, or storage, went away between the admission and the stop of the run that waited."""
+    fakes, _ = neighbours
+    agent = await make_agent("api")
+    stub = agent.stub(AgentRunsStub, "user")
+    waits = await start(stub, "[[say never]]")
+
+    async def away(*_: Any) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PostgresRuns, "request_stop", away)
+        run = await start(stub, "[[say mine]]", thread_id=waits.thread_id, on_conflict="interrupt")
+    assert await column(agent, "SELECT status FROM runs ORDER BY turn") == ["queued", "queued"]
+    await make_agent("worker")
+    assert (await watch(stub, run.agent_run_id))[-1].run_ended.status == "completed"
+    ended = await watch(stub, waits.agent_run_id)
+    assert (ended[-1].run_ended.status, ended[-1].run_ended.reason) == ("stopped", "interrupted")
+    assert await column(agent, "SELECT count(*) FROM steps WHERE run_id = $1::uuid", waits.agent_run_id) == [0]
+    assert [row["content"] for row in fakes.threads.told(waits.thread_id, "assistant")] == ["mine"]
 
 
 async def crowd(fakes: Neighbours, stub: Any, thread_id: str) -> None:

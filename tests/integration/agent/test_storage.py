@@ -438,6 +438,27 @@ async def test_an_interrupting_start_stops_the_active_run_in_the_statement_that_
     assert (second.run.turn, second.stop_reason) == (2, None)
 
 
+async def test_an_interrupting_start_stops_the_queued_head_where_nothing_is_active(stores: Stores) -> None:
+    head = await stores.admit()
+    await stores.admit(head.thread_id, 2)
+    await stores.admit(head.thread_id, 3, "interrupt")
+    assert await stores.value("SELECT array_agg(turn) FROM runs WHERE stop_reason = 'interrupted'") == [1]
+    (mine,) = await stores.ownership.claim("w", TTL, 9, steal=False)
+    assert (mine.run_id, mine.stop_reason) == (head.run_id, "interrupted")
+
+
+async def test_a_head_that_is_claimed_as_it_is_interrupted_is_asked_to_stop(stores: Stores) -> None:
+    head = await stores.admit()
+    async with stores.database.transaction() as claiming:
+        await claiming.execute(TAKE, head.run_id)
+        admitting = asyncio.ensure_future(stores.admit(head.thread_id, 2, "interrupt"))
+        async with asyncio.timeout(10):
+            while not await stores.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+    await admitting
+    assert await stores.value("SELECT status || stop_reason FROM runs WHERE turn = 1") == "runninginterrupted"
+
+
 async def test_a_run_that_ends_as_it_is_interrupted_ends_once_and_the_next_is_free(stores: Stores) -> None:
     for _ in range(20):
         mine = await stores.claimed()

@@ -51,7 +51,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN runs AS existing ON existing.account_id = $1 AND existing.idempotency_key = (SELECT $4::text)
 """
 
-# The turn was read beforehand; who lost the race for it is told by runs_turn.
+# The turn was read beforehand; who lost the race for it is told by runs_turn. Interrupted is the active run of the
+# thread, else the head of its queue: whoever claims that one ends it, if its end is not written before.
 ADMIT = f"""
 WITH run AS (
     INSERT INTO runs (run_id, account_id, thread_id, project_id, agent_id, agent_version_id, turn, model, spec, status,
@@ -73,7 +74,9 @@ WITH run AS (
 ), interrupted AS (
     UPDATE runs AS active SET stop_requested_at = coalesce(active.stop_requested_at, now()),
                               stop_reason = coalesce(active.stop_reason, 'interrupted')
-    FROM run WHERE $17 = 'interrupt' AND active.thread_id = run.thread_id AND active.status IN ('running', 'waiting')
+    FROM run WHERE $17 = 'interrupt' AND active.status IN ('queued', 'running', 'waiting')
+      AND active.run_id = (SELECT run_id FROM runs WHERE thread_id = $3 AND status IN ('queued', 'running', 'waiting')
+                            ORDER BY status = 'queued', turn LIMIT 1)
     RETURNING active.run_id
 )
 SELECT run.*, interrupted.run_id AS interrupted FROM run LEFT JOIN interrupted ON true
