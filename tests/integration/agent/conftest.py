@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -11,9 +12,12 @@ from typing import Any
 
 import pytest
 
-from services.agent.app import Role, build_role
+from services.agent.app import MIGRATIONS, Role, build_role
 from services.agent.config import Settings
+from services.kit.migrations import prepare_schema
+from services.kit.postgres import open_database
 from tests.fakes.neighbours import Neighbours
+from tests.integration.agent.stores import OLD_ENOUGH, TTL, Stores
 from tests.support.harness import ServiceHarness, make_settings, serve_fake
 from tests.support.redis import EmbeddedRedis
 
@@ -62,3 +66,14 @@ async def make_agent(
             return await stack.enter_async_context(ServiceHarness(settings, build_role(role)))
 
         yield make
+
+
+@pytest.fixture
+async def stores(own_database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Stores]:
+    settings = make_settings(Settings, tmp_path, database_url=own_database_url, redis_url=redis_url)
+    async with open_database(settings) as database:
+        await prepare_schema(settings, MIGRATIONS)
+        async with asyncio.timeout(2 * TTL):  # nobody steals for one ttl after the server's start
+            while not await database.fetchval(OLD_ENOUGH, TTL):
+                await asyncio.sleep(0.1)
+        yield Stores(database)
