@@ -1,7 +1,8 @@
 """What the system tells processes of the time: libfaketime stands before it, with a file for each part.
 
-Monotonic clocks go on as they are, as on a machine whose clock is set. A part reads its file anew once a second. Envoy
-does not start behind it, and keeps the right time.
+Monotonic clocks go on as they are, as on a machine whose clock is set. The file is read anew at each look at the clock,
+so that all processes of a part (each of Postgres' backends) agree. Envoy does not start behind it, and keeps the right
+time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-READ_WITHIN_S: Final = 1.0
 _VENDORED: Final = "vendor/libfaketime/src/libfaketime.so.1"
 _HOUR_S: Final = 3600.0
 
@@ -40,7 +40,7 @@ class Clocks:
         return {
             "LD_PRELOAD": str(self._library),
             "FAKETIME_TIMESTAMP_FILE": str(self._folder / part),
-            "FAKETIME_CACHE_DURATION": str(round(READ_WITHIN_S)),
+            "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 

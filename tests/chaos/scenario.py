@@ -19,7 +19,7 @@ from typing import Final
 
 import asyncpg
 
-from tests.chaos.clocks import READ_WITHIN_S, Clocks
+from tests.chaos.clocks import Clocks
 from tests.chaos.findings import Violation
 from tests.chaos.hours import is_moved
 from tests.chaos.orders import Action, Order, Taken
@@ -34,6 +34,7 @@ _REACHED_WITHIN_S: Final = 15.0
 _PASSED_WITHIN_S: Final = 5.0
 """How long a bent wire is given for something to come by."""
 _FULL: Final = b"No space left on device"
+_WRONG_FOR_S: Final = 3.0
 ROLLING: Final = "rolling restart"
 
 
@@ -249,12 +250,11 @@ class Director:
         """
         parts = list(parts)
         clocks.move(parts, seconds)
-        await asyncio.sleep(2 * READ_WITHIN_S)
+        await asyncio.sleep(_WRONG_FOR_S / 2)
         seen = [await is_moved(self.stage, part, seconds) for part in parts]
         await self.kill(self.dice.choice(self.stage.workers))
-        await asyncio.sleep(READ_WITHIN_S)
+        await asyncio.sleep(_WRONG_FOR_S / 2)
         clocks.move(parts, 0)
-        await asyncio.sleep(READ_WITHIN_S)
         await self.stage.healthy()
         return any(seen)
 

@@ -61,9 +61,10 @@ class EffectTool(Tool):
         else:
             self._points.book.note(kind="queryable", key=running.call.key, mark=arguments["mark"])
         await self._points.reach("effect.after")
-        left = place.stat().st_mtime + arguments["ms"] / 1000 - time.time()
+        takes = arguments["ms"] / 1000
+        left = place.stat().st_mtime + takes - time.time()
         running.emit("working\n")
-        await asyncio.sleep(max(left, 0))
+        await asyncio.sleep(min(max(left, 0), takes))  # however wrong the clock is
         return succeeded({"mark": arguments["mark"]})
 
     def _place(self, running: Running) -> Path:
