@@ -7,16 +7,29 @@ Without OTEL_EXPORTER_OTLP_ENDPOINT no OpenTelemetry module is imported and no s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol
+from threading import Lock
+from typing import Any, Protocol, TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from services.kit.config import MeshSettings
 
+_Made = TypeVar("_Made")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+def once(make: Callable[[], _Made]) -> Callable[[], _Made]:
+    """Makes it when first asked, and once, though two threads ask at the same time."""
+    made, making = cache(make), Lock()
+
+    def get() -> _Made:
+        with making:
+            return made()
+
+    return get
 
 
 class RpcMetrics:
@@ -49,13 +62,13 @@ class StorageMetrics:
         self.commits = Counter("mesh_pg_commits", "Writing statements and transactions committed", registry=registry)
 
 
-@cache
+@once
 def rpc_metrics() -> RpcMetrics:
     """This process' metrics: Prometheus' registry takes each name once."""
     return RpcMetrics(REGISTRY)
 
 
-@cache
+@once
 def storage_metrics() -> StorageMetrics:
     """This process' metrics of Postgres."""
     return StorageMetrics(REGISTRY)
@@ -79,7 +92,7 @@ class BreakerMetrics:
         self._rejected.labels(dependency).inc()
 
 
-@cache
+@once
 def breaker_metrics() -> BreakerMetrics:
     """This process' metrics of circuit breakers."""
     return BreakerMetrics(REGISTRY)
@@ -95,13 +108,13 @@ class LimiterMetrics:
         )
 
 
-@cache
+@once
 def limiter_metrics() -> LimiterMetrics:
     """This process' metrics of the window of starts."""
     return LimiterMetrics(REGISTRY)
 
 
-@cache
+@once
 def _lag_gauge() -> Gauge:
     return Gauge("mesh_loop_lag_seconds", "Lateness of the event loop's timers", registry=REGISTRY)
 

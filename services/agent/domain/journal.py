@@ -145,7 +145,7 @@ def fold(journal: Journal, max_steps: int) -> ResumePoint:
         if step.state == "started":
             move = CloseAnswer(step, calls) if calls else AskModel(step.step_no, again=step)
             return ResumePoint(tuple(completed), move)
-        if step.finish_reason != "stopped" and any(call.state != "done" for call in calls):
+        if any(call.state != "done" for call in calls):  # in a stopped answer, those that had come to their end
             return ResumePoint(tuple(completed), SettleCalls(step, calls))
         completed.append(CompletedStep(step, calls))
     return ResumePoint(tuple(completed), after(completed[-1], max_steps) if completed else AskModel(1))

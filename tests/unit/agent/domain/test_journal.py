@@ -52,11 +52,10 @@ def test_an_answer_that_is_done_settles_all_its_calls_while_one_is_not(state: st
     assert fold(Journal((answer,), calls), 25) == ResumePoint((), SettleCalls(answer, calls))
 
 
-def test_open_calls_of_a_stopped_answer_are_not_settled() -> None:
-    answer = step(1, finish_reason="stopped")
-    point = fold(Journal((answer,), (call(1, state="started"),)), 25)
-    assert isinstance(point.move, Ending)
-    assert point.move.status == "stopped"
+def test_a_call_that_stayed_in_a_stopped_answer_is_settled() -> None:
+    """What had no outcome when the answer was cut left the journal with it: the rest is in the message."""
+    answer, stayed = step(1, finish_reason="stopped"), call(1, state="started")
+    assert fold(Journal((answer,), (stayed,)), 25) == ResumePoint((), SettleCalls(answer, (stayed,)))
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
