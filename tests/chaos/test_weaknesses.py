@@ -22,7 +22,7 @@ from tests.support.mesh import CHECKOUT
 
 PLAIN = Plot(f"[[say a]] {CALL} [[step]] [[say b]] {CALL} [[step]] [[say c]]")
 ELSEWHERE = {
-    5: ["tests/integration/agent/test_storage.py::test_claimers_at_once_never_get_the_same_run"],
+    5: ["tests/integration/agent/test_ownership.py::test_claimers_at_once_never_get_the_same_run"],
     7: [
         "tests/integration/agent/test_endings.py::test_a_run_that_kills_its_workers_is_ended_as_poison",
         "tests/contract/gateway/test_event_stream.py::test_a_failed_run_ends_with_status_error_and_its_code",
