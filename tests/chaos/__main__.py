@@ -135,6 +135,7 @@ def _asked(arguments: argparse.Namespace, kinds: set[str]) -> Asked:
         kinds=() if arguments.round else kinds,
         whole=not (is_part or arguments.quick),
         leases=leases if arguments.calm and arguments.only == KILLS else "",
+        quick=arguments.quick,
     )
 
 

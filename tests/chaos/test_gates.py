@@ -64,6 +64,13 @@ def test_hand_overs_of_the_rolling_restart_take_less_than_a_second() -> None:
     assert failed(Asked(), played(rolled, Figures(handovers=[1.2, 1.2])))
 
 
+def test_a_quick_run_is_asked_for_no_violation_alone() -> None:
+    asked = Asked(kinds={"wire cut"}, quick=True)
+    slow = Figures(handovers=[1.2, 1.2])
+    assert not failed(asked, played(log_of({ROLLING: 10}), slow))
+    assert failed(asked, played(Log(), Figures(violations=[Violation("I1", "", "")]))) == ["1"]
+
+
 def test_an_outage_that_takes_a_run_from_who_lives_is_not_met() -> None:
     away = log_of({OUTAGE: 1})
     assert failed(Asked(), played(away)) == ["0 of 0 live runs"]
