@@ -53,13 +53,16 @@ class Owners:
         return sum(owned.process.alive() for owned in self.owned.values())
 
     async def robbed(self, url: str) -> AsyncIterator[tuple[str, str]]:
-        """Runs that somebody else claimed while their owner's process lives, each with what happened to it."""
+        """Runs that somebody else claimed while their owner's process lives, each once, with what happened to it."""
         connection = await asyncpg.connect(url)
         try:
             claims = await connection.fetch(_CLAIMED, self.last_id, list(self.owned))
         finally:
             await connection.close()
+        robbed: set[UUID] = set()
         for run_id, epoch, owner in claims:
             before = self.owned[run_id]
-            if epoch > before.epoch and owner != before.owner and before.process.alive():
+            is_taken = epoch > before.epoch and owner != before.owner and before.process.alive()
+            if is_taken and run_id not in robbed:
+                robbed.add(run_id)
                 yield str(run_id), f"epoch {epoch} of {owner}, while {before.owner} lives, who had epoch {before.epoch}"
