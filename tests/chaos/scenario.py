@@ -219,9 +219,7 @@ class Director:
     async def postgres_away(self, seconds: float) -> bool:
         """No connection to Postgres, from anywhere, for a time. Nobody who lives through it may lose a run to it."""
         wires = self._wires(lambda _, server: server == "postgres")
-        await asyncio.sleep(
-            self.stage.lease_s
-        )  # a lease that still runs then has been renewed: somebody executes the run
+        await asyncio.sleep(self.stage.lease_s)  # whose lease still runs then has renewed it, and executes the run
         owners = await Owners.now(self.stage.database_url)
         async with self._cut(wires):
             await asyncio.sleep(seconds)

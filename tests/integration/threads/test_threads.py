@@ -211,25 +211,17 @@ async def test_a_deleted_threads_id_is_not_used_again(owner: Any, threads: Harne
     assert refused.value.reason == "PROJECT_NOT_FOUND"
 
 
+@pytest.mark.parametrize(
+    "due", ["now()", "now() + interval '1 hour'"], ids=["due", "put off by a clock set back since"]
+)
 async def test_neighbours_that_are_away_are_told_when_they_are_back(
-    owner: Any, neighbours: NeighbourFakes, database: Database
+    owner: Any, neighbours: NeighbourFakes, database: Database, due: str
 ) -> None:
     (made,) = await make(owner)
     neighbours.away = True
     await owner.DeleteThread(pb.DeleteThreadRequest(thread_id=made.thread_id))
     neighbours.away = False
-    await database.execute("UPDATE notices SET due_at = now()")
-    await neighbours.told(threads={made.thread_id}, projects={made.project_id})
-
-
-async def test_notices_put_off_before_the_clock_was_put_back_are_told_too(
-    owner: Any, neighbours: NeighbourFakes, database: Database
-) -> None:
-    (made,) = await make(owner)
-    neighbours.away = True
-    await owner.DeleteThread(pb.DeleteThreadRequest(thread_id=made.thread_id))
-    neighbours.away = False
-    await database.execute("UPDATE notices SET due_at = now() + interval '1 hour'")
+    await database.execute(f"UPDATE notices SET due_at = {due}")
     await neighbours.told(threads={made.thread_id}, projects={made.project_id})
 
 
