@@ -192,11 +192,13 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
     marks = DeliveredMarks(outbox)
     tasks.start("redis.wire", wire.run)
     tasks.start("outbox.marks", marks.run)
+    hints = Hints(redis)
     relay, operations = RelayOutbox(outbox, threads, billing), PostgresOperations(database)
     reports = WriteBuffer(operations.write)
     tasks.start("outbox.relay", relay.run)
     tasks.start("prune", Prune(outbox, operations, settings.mesh_retention_days).run)
     tasks.start("reports.write", reports.run)
+    tasks.start("hints.give", hints.run)
 
     def breakers() -> list[CircuitBreaker]:
         return [redis.breaker, *channels.breakers.values(), *models.breakers.all]
@@ -207,7 +209,7 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> Shared:
         database,
         tasks,
         wire,
-        Hints(redis),
+        hints,
         RateLimiter(redis, settings.starts_per_minute),
         threads,
         billing,
@@ -322,7 +324,7 @@ def _serve_api(shared: Shared, server: Server, queue: QueueGauge, executes: Stat
         shared.billing,
         shared.tools,
         shared.models,
-        shared.hints,
+        shared.hints.work_soon,
         Opening(shared.threads, shared.marks, clock.now),
         DefaultAgent(PostgresAgents(shared.database.by_account()), uuid4),
         queue,

@@ -43,7 +43,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRuns:
-    """How many runs of an account have not ended, and the threads of the first few of them."""
+    """How many runs of an account have not ended, counted as far as a plan may limit them, and their threads."""
 
     count: int
     thread_ids: tuple[UUID, ...]

@@ -19,6 +19,7 @@ _STOP = "agent:hints:stop"
 _RESET = "agent:hints:reset"
 _LISTEN_S = 10.0
 _PAUSE_S = 0.25
+_GATHER_S = 0.01
 
 
 class Hints:
@@ -29,6 +30,19 @@ class Hints:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self._is_due = asyncio.Event()
+
+    async def run(self) -> None:
+        """Gives what `work_soon` asks for, until cancelled."""
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            await self.work()
+            await asyncio.sleep(_GATHER_S)
+
+    def work_soon(self) -> None:
+        """As `work`, for who has somebody waiting: the first at once, one for all that follow within 10 ms."""
+        self._is_due.set()
 
     async def work(self) -> None:
         """A run may be claimable."""

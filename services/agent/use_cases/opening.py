@@ -57,15 +57,15 @@ class Opening:
         ack = encode_event(Ack("Your request has been received"), 0, 1, round(now.timestamp() * 1000), durable=True)
         return replace(new, ack=ack.SerializeToString(), message=opening_payload(run, new.spec))
 
-    async def relay(self, run: Run, spec: RunSpec) -> None:
-        """Delivers the message, if that is quick."""
+    async def relay(self, new: NewRun) -> None:
+        """Delivers the message of a run that is admitted, if that is quick."""
         try:
             async with asyncio.timeout(RELAY_WITHIN_S):
-                await self._threads.deliver(run.account_id, opening_payload(run, spec))
+                await self._threads.deliver(new.account_id, new.message)
         except (TimeoutError, MeshError):
-            log.warning("run.opening_not_relayed", run_id=str(run.run_id))
+            log.warning("run.opening_not_relayed", run_id=str(new.run_id))
         else:
-            self._mark([(run.run_id, OPENING_SEQ)])
+            self._mark([(new.run_id, OPENING_SEQ)])
 
 
 def opening_payload(run: Run, spec: RunSpec) -> bytes:

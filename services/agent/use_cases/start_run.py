@@ -31,7 +31,6 @@ from services.agent.ports import (
     Billing,
     ChosenAgent,
     Executor,
-    Hints,
     NewRun,
     RunStore,
     StartWindow,
@@ -125,7 +124,7 @@ class StartRun:
         billing: Billing,
         tools: Tools,
         models: ModelRegistry,
-        hints: Hints,
+        tell_workers: Callable[[], None],
         opening: Opening,
         default_agent: DefaultAgent,
         queue: QueueGauge,
@@ -142,7 +141,7 @@ class StartRun:
         self._billing = billing
         self._tools = tools
         self._models = models
-        self._hints = hints
+        self._tell_workers = tell_workers
         self._opening = opening
         self._default_agent = default_agent
         self._queue = queue
@@ -284,22 +283,23 @@ class StartRun:
             on_conflict=self._on_conflict(start),
             lease_s=settings.lease_s,
         )
+        new = self._opening.complete(new)
         admitted = await self._commit(new, None if admission.busy_with else self._executor)
         if admitted is None:
             return None
         if admitted.interrupted:
             await self._carry_out(admitted.interrupted)
         if admitted.run.status == "queued":
-            await self._hints.work()
-        await self._opening.relay(admitted.run, spec)
+            self._tell_workers()
+        await self._opening.relay(new)
         return admitted.run
 
     async def _commit(self, new: NewRun, executor: Executor | None) -> Admitted | None:
         """Writes it down; it begins here in the same statement where `executor` has room, else it is queued."""
         if executor is None:
-            return await self._store.admit(self._opening.complete(new))
+            return await self._store.admit(new)
         with executor.room() as owner:
-            admitted = await self._store.admit(self._opening.complete(replace(new, claimed_by=owner)))
+            admitted = await self._store.admit(replace(new, claimed_by=owner))
             if admitted and owner:
                 executor.adopt(admitted.run, new.spec, new.seconds)
             return admitted

@@ -71,13 +71,14 @@ class Plan:
         return self.includes(model) and running < self.limits.concurrent_runs
 
 
-_UNLIMITED = 99_999
+UNLIMITED = 99_999
+"""Where a plan limits nothing."""
 
 LOCAL = Plan(
     key="local",
     display_name="Local Development",
     tier_key="tier_25_200",
-    limits=Limits(*[_UNLIMITED] * 7),
+    limits=Limits(*[UNLIMITED] * 7),
     is_paid=True,
     provider="local",
     refill=999_999 * MICRO,

@@ -16,7 +16,7 @@ from services.agent.errors import Fenced, StopRequested
 from services.agent.ports import Stamped, Writes
 from services.agent.storage.postgres.operations import PostgresOperations
 from services.agent.storage.postgres.outbox import PRUNE
-from services.agent.storage.postgres.runs import ADMISSION, NAMED_THREADS
+from services.agent.storage.postgres.runs import ADMISSION, MOST_COUNTED
 from tests.integration.agent.stores import TAKE, TTL, Stores, fence, writes
 from tests.unit.agent.records import ACCOUNT_ID, call, claim, started, step
 
@@ -292,11 +292,15 @@ async def test_whoever_refuses_a_row_learns_that_it_is_given_up_also_by_another(
     assert await stores.outbox.refuse(run_id, 999, "no", 1) == "gone"
 
 
-async def test_an_admission_counts_all_of_an_accounts_runs_and_names_some(stores: Stores) -> None:
-    threads = {(await stores.admit()).thread_id for _ in range(NAMED_THREADS + 1)}
+async def test_an_admission_counts_and_names_an_accounts_runs_as_far_as_a_plan_may_limit_them(stores: Stores) -> None:
+    threads = {(await stores.admit()).thread_id for _ in range(MOST_COUNTED - 1)}
     active = (await stores.runs.admission(ACCOUNT_ID, uuid4(), None, None)).active
-    assert active.count == NAMED_THREADS + 1
-    assert len(active.thread_ids) == NAMED_THREADS
+    assert active.count == MOST_COUNTED - 1
+    assert set(active.thread_ids) == threads
+    threads |= {(await stores.admit()).thread_id for _ in range(2)}
+    active = (await stores.runs.admission(ACCOUNT_ID, uuid4(), None, None)).active
+    assert active.count == MOST_COUNTED
+    assert len(set(active.thread_ids)) == MOST_COUNTED
     assert threads > set(active.thread_ids)
     nobodys = await stores.runs.admission(uuid4(), uuid4(), None, None)
     assert (nobodys.active.count, nobodys.active.thread_ids) == (0, ())

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.agent.storage.postgres.runs import MOST_COUNTED
 from services.billing.domain.accounts import Account, Balance, grant_due
 from services.billing.domain.history import DESCRIPTIONS, ENTRY_TYPES
 from services.billing.domain.money import MICRO
-from services.billing.domain.plans import FREE, LOCAL, PLANS
+from services.billing.domain.plans import FREE, LOCAL, PLANS, UNLIMITED, Plan
 
 BORN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEEK = timedelta(hours=168)
@@ -22,6 +23,11 @@ LOCAL_ACCOUNT = Account("a", "a", "local", BORN, BORN)
 
 def test_every_plan_is_listed_under_its_key() -> None:
     assert {key: plan.key for key, plan in PLANS.items()} == {"local": "local", "free": "free"}
+
+
+@pytest.mark.parametrize("plan", PLANS.values())
+def test_the_agent_counts_as_many_runs_as_any_plan_limits(plan: Plan) -> None:
+    assert plan.limits.concurrent_runs < MOST_COUNTED or plan.limits.concurrent_runs == UNLIMITED
 
 
 @pytest.mark.parametrize(("running", "admitted"), [(0, True), (1, True), (2, False), (3, False)])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from services.agent.domain.run import Claim, Price, Run, RunSpec, StopReason
 from services.kit.postgres import Record
@@ -41,7 +43,7 @@ def decode_run(row: Record) -> Run:
 
 def encode_spec(spec: RunSpec) -> str:
     """A spec as JSON."""
-    return json.dumps(asdict(spec), default=str)
+    return orjson.dumps(spec, default=str).decode()
 
 
 def decode_spec(text: str) -> RunSpec:

@@ -24,8 +24,9 @@ from services.agent.storage.postgres.ownership import LEASE_OVER
 from services.agent.storage.postgres.rows import RUN_COLUMNS, decode_run, encode_spec
 from services.kit.postgres import Database, Record, UniqueViolation
 
-NAMED_THREADS = 50
-"""That a refusal by the plan's limit names: as many as fit into an error, however many runs the account has."""
+MOST_COUNTED = 50
+"""Active runs of an account that are counted, and whose threads are named: as many as fit into a refusal, and more than
+any plan with a limit allows. What an account has beyond them costs an admission nothing."""
 
 # What may be null is a sub-select, so that one plan serves all calls: else each would be planned anew.
 ADMISSION = f"""
@@ -39,8 +40,9 @@ SELECT
     agent.system_prompt, agent.agent_model, agent.agentpress_tools,
     existing.request_hash, {", ".join("existing." + column for column in RUN_COLUMNS.split(", "))}
 FROM (
-    SELECT count(*), (array_agg(thread_id))[:{NAMED_THREADS}] AS thread_ids
-    FROM runs WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting')
+    SELECT count(*), array_agg(thread_id) AS thread_ids
+    FROM (SELECT thread_id FROM runs WHERE account_id = $1 AND status IN ('queued', 'running', 'waiting')
+           LIMIT {MOST_COUNTED}) AS counted
 ) AS active
 LEFT JOIN LATERAL (
     SELECT a.agent_id, v.agent_version_id, v.system_prompt, v.model AS agent_model, v.agentpress_tools

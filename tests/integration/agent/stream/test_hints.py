@@ -48,3 +48,24 @@ async def test_work_is_heard_again_after_redis_came_back(client: Redis, redis: E
     await heard_by(client, "agent:hints:work", 1)
     await Hints(client).work()
     await asyncio.wait_for(hearing, 5)
+
+
+async def test_of_hints_that_nobody_waits_for_the_first_is_given_and_one_for_those_that_follow(client: Redis) -> None:
+    hints, heard = Hints(client), asyncio.Queue[None]()
+
+    async def hear() -> None:
+        async for _ in hints.works():
+            heard.put_nowait(None)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(hear()), group.create_task(hints.run())]
+        await heard_by(client, "agent:hints:work", 1)
+        hints.work_soon()
+        await heard.get()
+        for _ in range(20):
+            hints.work_soon()
+        await heard.get()
+        await asyncio.sleep(0.1)
+        assert heard.empty()
+        for task in tasks:
+            task.cancel()
