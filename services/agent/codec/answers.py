@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import orjson
 
@@ -27,19 +27,19 @@ def encode_answer(step: StepRecord, answer: Answer) -> bytes:
 
 
 def decode_answer(payload: bytes, step: StepRecord) -> Answer | None:
-    """The answer to this step's question; None: it is an earlier one's."""
+    """The answer to this step's question; None: it is an earlier one's. What a newer version adds is left out."""
     body = orjson.loads(payload)
     if body["epoch"] != step.epoch:
         return None
     calls = {
         index: Call(index, call_id, name, [arguments], complete=True)
-        for index, call_id, name, arguments in body["calls"]
+        for index, call_id, name, arguments, *_ in body["calls"]
     }
     return Answer(
         [body["text"]],
         [body["reasoning"]],
         calls,
-        Usage(**body["usage"]),
+        Usage(**{field.name: body["usage"][field.name] for field in fields(Usage) if field.name in body["usage"]}),
         body["finish_reason"],
         len(body["text"]),
     )

@@ -287,8 +287,8 @@ class StartRun:
         admitted = await self._commit(new, None if admission.busy_with else self._executor)
         if admitted is None:
             return None
-        if admitted.interrupted:
-            await self._carry_out(admitted.interrupted)
+        if new.on_conflict == "interrupt":
+            await self._interrupt_before(admitted)
         if admitted.run.status == "queued":
             self._tell_workers()
         await self._opening.relay(new)
@@ -304,10 +304,17 @@ class StartRun:
                 executor.adopt(admitted.run, new.spec, new.seconds)
             return admitted
 
-    async def _carry_out(self, interrupted: UUID) -> None:
-        """The stop that was committed with the admission. Without this the run's owner finds it, or who claims it."""
+    async def _interrupt_before(self, admitted: Admitted) -> None:
+        """Carries out the stop that was committed with the admission: without this the run's owner finds it, or who
+        claims it. A run that came to the thread's head in that moment was not seen, and is stopped here."""
+        interrupted = admitted.interrupted
         try:
-            await self._interrupt(interrupted)
+            if interrupted is None:
+                before = await self._store.list_of_thread(admitted.run.thread_id, QUEUE_LIMIT + 1, admitted.run.turn)
+                live = [(run.status == "queued", run.turn, run.run_id) for run in before if run.is_active]
+                interrupted = min(live)[2] if live else None
+            if interrupted:
+                await self._interrupt(interrupted)
         except MeshError as away:
             log.warning("run.interruption_left_to_its_owner", run_id=str(interrupted), reason=away.reason)
 

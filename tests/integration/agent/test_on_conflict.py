@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from mesh.agent.v1.runs_pb2_grpc import AgentRunsStub
 
 from services.agent.domain.run import QUEUE_LIMIT
 from services.agent.errors import ThreadBusy, ThreadQueueFull
+from services.agent.ports import Admitted, NewRun
 from services.agent.storage.postgres.runs import PostgresRuns
 from services.kit.errors import Conflict, MeshError, NotFound, PaymentRequired, Unavailable
 from tests.fakes.neighbours import Neighbours
@@ -114,6 +116,25 @@ async def test_an_interrupting_start_waits_behind_those_that_wait(make_agent: An
     await watch(stub, third.agent_run_id)
     said = [row["content"] for row in fakes.threads.told(active.thread_id, "assistant")]
     assert said == ["On it", "second", "third"]
+
+
+async def test_an_interrupting_start_stops_a_run_too_that_began_in_that_moment(
+    make_agent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The active run ended, and the next was claimed, after the admission's statement had looked for one."""
+    stub = (await make_agent()).stub(AgentRunsStub, "user")
+    active = await busy(stub)
+    admit = PostgresRuns.admit
+
+    async def unseen(self: PostgresRuns, new: NewRun) -> Admitted | None:
+        return await admit(self, replace(new, on_conflict="enqueue"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PostgresRuns, "admit", unseen)
+        run = await start(stub, "[[say mine]]", thread_id=active.thread_id, on_conflict="interrupt")
+    ended = await watch(stub, active.agent_run_id)
+    assert (ended[-1].run_ended.status, ended[-1].run_ended.reason) == ("stopped", "interrupted")
+    assert (await watch(stub, run.agent_run_id))[-1].run_ended.status == "completed"
 
 
 async def test_an_interrupting_start_of_an_idle_thread_just_runs(make_agent: Any) -> None:
