@@ -117,20 +117,22 @@ def on_storage(stage: Stage) -> Iterator[Fault]:
     yield Fault("Postgres killed", "postmaster", lambda d: d.stop_postgres(signal.SIGKILL), heavy=True)
     yield Fault("Postgres restarted, immediate", "SIGQUIT", lambda d: d.stop_postgres(signal.SIGQUIT), heavy=True)
     yield Fault("Postgres restarted, fast", "SIGINT", lambda d: d.stop_postgres(signal.SIGINT), heavy=True)
-    yield Fault("Postgres away for 3 s", "all wires", lambda d: d.postgres_away(3.0), heavy=True)
+    yield from outages(3.0)
     yield Fault("Postgres out of connections", "storm", lambda d: d.storm(), heavy=True)
     if (volume := stage.volume) is not None:
         yield Fault(_DISK_FULL, "volume", lambda d: d.fill_disk(volume, 3.0), heavy=True)
 
 
-def long_outage() -> Fault:
-    """Postgres is away for 20 s."""
-    return Fault("Postgres away for 20 s", "all wires", lambda d: d.postgres_away(20.0), heavy=True)
+def outages(seconds: float) -> Iterator[Fault]:
+    """Postgres is away for so long; once while nothing else happens, once while a worker dies and begins anew."""
+    kind = f"Postgres away for {seconds:g} s"
+    yield Fault(kind, "all wires", lambda d: d.postgres_away(seconds), heavy=True)
+    yield Fault(kind, "all wires, a worker dies", lambda d: d.postgres_away(seconds, anew=True), heavy=True)
 
 
 def everywhere(stage: Stage, *, quick: bool) -> list[Fault]:
     """Every fault that one mesh can have, once."""
-    return [*at_points(), *on_wires(stage), *on_parts(stage), *on_storage(stage), *([] if quick else [long_outage()])]
+    return [*at_points(), *on_wires(stage), *on_parts(stage), *on_storage(stage), *([] if quick else outages(20.0))]
 
 
 def schedule(faults: Sequence[Fault], dice: random.Random, number: int) -> list[Fault]:

@@ -216,14 +216,20 @@ class Director:
         await self.stage.healthy(["postgres"])
         return True
 
-    async def postgres_away(self, seconds: float) -> bool:
-        """No connection to Postgres, from anywhere, for a time. Nobody who lives through it may lose a run to it."""
+    async def postgres_away(self, seconds: float, *, anew: bool = False) -> bool:
+        """No connection to Postgres, from anywhere, for a time. Nobody who lives through it may lose a run to it;
+        `anew`: nor to a worker that dies meanwhile, and begins anew without an outage that it could have seen."""
         wires = self._wires(lambda _, server: server == "postgres")
         await asyncio.sleep(self.stage.lease_s)  # whose lease still runs then has renewed it, and executes the run
         owners = await Owners.now(self.stage.database_url)
         async with self._cut(wires):
-            await asyncio.sleep(seconds)
-            felt = any(wire.harm for wire in wires)
+            already = self.dice.uniform(0, seconds / 2)
+            await asyncio.sleep(already)
+            # Not written down as a crash: its own runs are taken over when Postgres is back, however long that is.
+            died = self.stage.kill(self.dice.choice(self.stage.workers)) if anew else True
+            await asyncio.sleep(seconds - already)
+            felt = died and any(wire.harm for wire in wires)
+        await self.stage.healthy(self.stage.workers)
         await asyncio.sleep(2 * self.stage.lease_s)
         self.log.outlived += owners.outlived
         self.log.violations += [

@@ -154,7 +154,7 @@ class StatelessCoordinator:
             return
 
     def _begin(self, claim: Claim) -> None:
-        """Executes it. A run that was taken again here (an operator resumed it, or its lease ran out while this process
+        """Executes it. A run that was taken again here (an operator resumed it, or another worker had it while this one
         slept) is executed under its highest epoch alone: whatever an earlier one still does is void."""
         held = self._runs.find(claim.run_id)
         if held and held[0].claim.epoch >= claim.epoch:

@@ -7,11 +7,12 @@ out, so that another worker gets them. What it learns (lost, asked to stop) is h
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,9 @@ from services.kit.errors import Unavailable
 from services.kit.postgres import UnforeseenFailure
 
 log = structlog.get_logger()
+
+_CONNECTED_WITHIN_S: Final = 0.5
+"""So long is a worker given to connect again, once storage is there."""
 
 
 class Leases(Protocol):
@@ -44,6 +48,17 @@ class HeartbeatSettings:
     ttl_s: float
     stall_s: float
 
+    @property
+    def young_s(self) -> float:
+        """For so long a good beat vouches for what comes after it."""
+        return self.ttl_s - 1.5 * self.interval_s
+
+    @property
+    def others_s(self) -> float:
+        """Within so long of an outage's end every worker that lives has beaten. Half a lease would be too long: where
+        workers die one after the other, none would be there for long enough to take over."""
+        return self.interval_s + _CONNECTED_WITHIN_S
+
 
 class Heartbeat:
     """`on_lost` and `on_stop` are called on the worker's loop."""
@@ -62,8 +77,8 @@ class Heartbeat:
         self._runs: dict[UUID, int] = {}
         self._guard = threading.Lock()
         self._progress = time.monotonic()
-        self._good = time.monotonic()
-        self._away_until = 0.0
+        self._good = -math.inf
+        self._steals_from = 0.0
         self._unforeseen = ""
         self._leaving = threading.Event()
         self._beaten = asyncio.Event()
@@ -81,12 +96,16 @@ class Heartbeat:
 
     @property
     def may_steal(self) -> bool:
-        """Whether a lease that is over says something: not within one ttl of an outage that was seen."""
-        return time.monotonic() >= self._away_until
+        """Whether a lease that is over says something: not within one ttl of an outage that was seen, nor before others
+        had the time to renew theirs where nobody here would have seen one: this worker has just begun, or it slept."""
+        return self._is_young() and time.monotonic() >= self._steals_from
+
+    def _is_young(self) -> bool:
+        return time.monotonic() - self._good <= self._settings.young_s
 
     async def fresh(self) -> None:
         """Waits until the last good beat is young enough to begin something new."""
-        while time.monotonic() - self._good > self._settings.ttl_s - 1.5 * self._settings.interval_s:
+        while not self._is_young():
             self._beaten.clear()
             await self._beaten.wait()
 
@@ -127,9 +146,11 @@ class Heartbeat:
         try:
             owned = await leases.beat(list(runs.items()), self._settings.ttl_s, self._settings.ttl_s / 2)
         except Unavailable as away:
-            self._away_until = time.monotonic() + self._settings.ttl_s
+            self._steals_from = time.monotonic() + self._settings.ttl_s
             self._tell(away, len(runs))
             return
+        if not self._is_young():
+            self._steals_from = max(self._steals_from, time.monotonic() + self._settings.others_s)
         self._good = time.monotonic()
         self._unforeseen = ""
         if not loop.is_closed():

@@ -33,7 +33,7 @@ class RunOwnership:
         await self._heartbeat.run()
 
     def may_steal(self) -> bool:
-        """Whether a lease that is over says something: not within one ttl of an outage that was seen."""
+        """Whether a lease that is over says something, as the heartbeat sees it."""
         return self._heartbeat.may_steal
 
     async def claim(self, wanted: int) -> list[Claim]:

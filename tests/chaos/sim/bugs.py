@@ -15,6 +15,7 @@ from services.agent.domain.rows import Charge
 from services.agent.domain.run import Claim, Ending, Run, StopReason
 from services.agent.engine import bill, execution, tool_manager
 from services.agent.engine.coordinator import StatelessCoordinator
+from services.agent.engine.heartbeat import Heartbeat
 from services.agent.engine.log import RunLog
 from services.agent.engine.response_processor import Answer
 from services.agent.engine.step import Failed, StepRunner
@@ -273,10 +274,10 @@ _tool_row = vars(tool_manager)["tool_row"]
 
 @contextmanager
 def _shown_before_stored() -> Iterator[None]:
-    async def write(self: Any, statement: Any, events: Sequence[Any], owed: Sequence[Any]) -> None:
+    async def write(self: Any, statement: Any, events: Sequence[Any], *more: Any) -> None:
         for event in events:
             self._publisher.emit(event)
-        await _write(self, statement, events, owed)
+        await _write(self, statement, events, *more)
 
     with patch.object(RunLog, "_write", write):
         yield
@@ -315,6 +316,12 @@ BUGS = (
         _replaced(Tables, claim=_claim_over_a_live_epoch),
     ),
     Bug("a claim takes a run whose owner lives", 0, "I1", _replaced(Tables, claim=_claim_over_a_live_owner)),
+    Bug(
+        "who begins after an outage steals before others could renew",
+        0,
+        "outage",
+        _replaced(Heartbeat, _is_young=lambda _: True),
+    ),
     Bug("a run is taken over under its old epoch", 0, "I1", _replaced(Tables, claim=_claim_without_a_new_epoch)),
     Bug("steps restart at 1 on resume", 6, "I4", _replaced(execution, fold=_forgets)),
     Bug(

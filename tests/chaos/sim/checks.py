@@ -22,6 +22,7 @@ def violations(story: Story) -> list[str]:
     for run_id in story.runs:
         commits = [commit for commit in story.tables.commits if commit.run_id == run_id]
         found += _ownership(commits)
+        found += _robbed(story, run_id, commits)
         found += _once(commits)
         found += _stopped(story, run_id, commits)
         found += _model_calls(story, run_id, commits)
@@ -51,6 +52,14 @@ def _ownership(commits: list[Commit]) -> Iterator[str]:
     for epoch, count in claims.items():
         if count > 1:
             yield f"I1 epoch {epoch} was claimed {count} times, by {owners[epoch]}"
+
+
+def _robbed(story: Story, run_id: UUID, commits: list[Commit]) -> Iterator[str]:
+    """An outage of Postgres takes no run from an owner that lives through it."""
+    epoch, owner = story.owners.get(run_id, (0, ""))
+    for commit in commits:
+        if commit.what == "claim" and owner in story.lived and commit.epoch == epoch + 1 and commit.owner != owner:
+            yield f"outage {commit.owner} takes at {commit.at:.2f} what {owner} has, who lives"
 
 
 def _one_active(story: Story) -> Iterator[str]:

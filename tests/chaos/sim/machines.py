@@ -92,19 +92,28 @@ class Machine:
 class Remote:
     """Something beyond a wire: each call is a request that arrives, one indivisible step there, an answer that returns.
 
-    Stands for any port whose methods the target has without `async`.
+    Stands for any port whose methods the target has without `async`. While `is_away`, it refuses.
     """
 
-    def __init__(self, machine: Machine, target: object, lost: type[Exception] = StorageUnavailable) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        target: object,
+        lost: type[Exception] = StorageUnavailable,
+        is_away: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._machine = machine
         self._target = target
         self._lost = lost
+        self._is_away = is_away
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._target, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             await self._machine.cross(self._lost)
+            if self._is_away():
+                raise self._lost
             answer = method(*args, **kwargs)
             await self._machine.cross(self._lost)
             return answer

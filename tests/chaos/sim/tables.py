@@ -77,6 +77,8 @@ class Tables:
     ahead_s: float = 0.0
     started: float = -inf
     """When the server started, by its clock then."""
+    is_away: bool = False
+    """Whether nobody reaches it."""
     runs: dict[UUID, Row] = field(default_factory=dict)
     steps: dict[tuple[UUID, int], StepRecord] = field(default_factory=dict)
     calls: dict[tuple[UUID, int, int], CallRecord] = field(default_factory=dict)

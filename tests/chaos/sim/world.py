@@ -1,5 +1,6 @@
 """One interleaving: a seed decides how long every message takes, which are lost, who dies and sleeps, when somebody
-stops a run, hangs up, wipes Redis, or sets Postgres' clock. The engine is the real one; time is virtual."""
+stops a run, hangs up, wipes Redis, sets Postgres' clock, or cuts it off. The engine is the real one; time is virtual.
+"""
 
 from __future__ import annotations
 
@@ -90,6 +91,10 @@ class Story:
     views: dict[UUID, list[View]] = field(default_factory=dict)
     stops: dict[UUID, float] = field(default_factory=dict)
     """When a stop was answered, of the runs that had not ended before it."""
+    owners: dict[UUID, tuple[int, str]] = field(default_factory=dict)
+    """Epoch and owner of the runs that were executed when an outage of Postgres began."""
+    lived: set[str] = field(default_factory=set)
+    """Processes that lived through it."""
     failures: list[str] = field(default_factory=list)
     """What was logged as an error: exceptions that nobody foresaw."""
 
@@ -97,13 +102,15 @@ class Story:
 @dataclass(frozen=True)
 class Plot:
     """What is given: the one run's script, else one or two of the usual, and sometimes a stop. `times`: there is
-    one run, and whoever owns it is likely to meet one kind of fault, so often at most; nothing else happens."""
+    one run, and whoever owns it is likely to meet one kind of fault, so often at most; nothing else happens. `outage`:
+    Postgres is away for a while, and a worker dies then; nothing else happens."""
 
     script: str = ""
     patience_s: float = ENDS_WITHIN_S
     times: int = 0
     fault: str = "kill"
     workers: tuple[str, ...] = ("w1", "w2")
+    outage: bool = False
 
     @property
     def one_run(self) -> bool:
@@ -114,11 +121,13 @@ class Plot:
 USUAL: Final = Plot()
 DEADLY: Final = Plot(times=8)
 """More kills than a run may have owners."""
+OUTAGE: Final = Plot(outage=True)
 
 
 def plot_of(seed: str) -> Plot:
-    """What an interleaving is about, where nothing is given: one of ten is deadly."""
-    return DEADLY if random.Random(f"plot {seed}").random() < 0.1 else USUAL
+    """What an interleaving is about, where nothing is given: one of ten is deadly, one of ten an outage."""
+    drawn = random.Random(f"plot {seed}").random()
+    return DEADLY if drawn < 0.1 else OUTAGE if drawn > 0.9 else USUAL
 
 
 class OneLoopHeartbeat(Heartbeat):
@@ -158,13 +167,15 @@ class World:
         if plot.times:
             self.fate = Fate(fate, plot.times, self.tails.wipe, self._move_clock, 0.25, (plot.fault,), self._owns)
         else:
-            self.fate = Fate(fate, faults, self.tails.wipe, self._move_clock)
+            self.fate = Fate(fate, 0 if plot.outage else faults, self.tails.wipe, self._move_clock)
         self.tables = Tables(loop.time, started=0.0)
         self.deeds = Deeds(loop.time)
         self.tools = SimTools(self.deeds)
         self.story = Story(seed, self.tables, self.deeds, self.fate)
         self.api = Machine("api", self.fate, safe=True)
         self.workers: list[StatelessCoordinator] = []
+        self.machines: dict[str, Machine] = {}
+        """Of the workers that live."""
         self._ids = 0
 
     def _move_clock(self) -> None:
@@ -187,7 +198,9 @@ class World:
             for name in self._plot.workers:
                 tasks.start_once(name, lambda name=name: self._keep(name))  # type: ignore[misc]
             watching = [tasks.start_once("view", lambda r=run: self._watch(r)) for run in self._viewers()]  # type: ignore[misc]
-            if not self._plot.script and self.dice.random() < 0.5:
+            if self._plot.outage:
+                tasks.start_once("outage", self._outage)
+            elif not self._plot.script and self.dice.random() < 0.5:
                 tasks.start_once("stop", self._stop)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._plot.patience_s):
@@ -220,7 +233,25 @@ class World:
     def _start_api(self, tasks: Supervisor) -> None:
         """A process that relays what owners left, and never dies."""
         threads, billing = neighbour(self.api, SimThreads(self.deeds)), neighbour(self.api, SimBilling(self.deeds))
-        tasks.start("relay", RelayOutbox(cast(Any, Remote(self.api, self.tables)), threads, billing).run)
+        tasks.start("relay", RelayOutbox(self._storage(self.api), threads, billing).run)
+
+    def _storage(self, machine: Machine) -> Any:
+        return Remote(machine, self.tables, is_away=lambda: self.tables.is_away)
+
+    async def _outage(self) -> None:
+        """A worker dies in it. The next one waits for storage before it begins, so that it sees nothing of it."""
+        await asyncio.sleep(self.dice.uniform(0, 1.0))
+        self.story.owners.update(
+            (run_id, (row.run.epoch, row.owner)) for run_id, row in self.tables.runs.items() if row.owner
+        )
+        self.story.lived.update(self.machines)
+        self.tables.is_away = True
+        await asyncio.sleep(self.dice.uniform(0, 2.0))
+        died = self.dice.choice(sorted(self.machines))
+        self.machines[died].dead.set()
+        self.story.lived.discard(died)
+        await asyncio.sleep(self.dice.uniform(1.0, 4.0))
+        self.tables.is_away = False
 
     async def _keep(self, name: str) -> None:
         """A worker, and another one whenever it died."""
@@ -228,6 +259,8 @@ class World:
         while True:
             life += 1
             machine = Machine(f"{name}.{life}", self.fate)
+            while self.tables.is_away:
+                await asyncio.sleep(self.dice.uniform(0, 0.3))
             living = asyncio.ensure_future(self._live(machine))
             dying = asyncio.ensure_future(machine.dead.wait())
             try:
@@ -244,14 +277,16 @@ class World:
         async with Supervisor() as tasks:
             coordinator = self._coordinator(machine, tasks)
             self.workers.append(coordinator)
+            self.machines[machine.name] = machine
             try:
                 coordinator.start(self)
                 await asyncio.Event().wait()
             finally:
                 self.workers.remove(coordinator)
+                del self.machines[machine.name]
 
     def _coordinator(self, machine: Machine, tasks: Supervisor) -> StatelessCoordinator:
-        store: Any = Remote(machine, self.tables)
+        store = self._storage(machine)
         threads = neighbour(machine, SimThreads(self.deeds))
         marks = DeliveredMarks(store)
         tasks.start("marks", marks.run)
@@ -330,7 +365,7 @@ class World:
     async def _stop(self) -> None:
         await asyncio.sleep(self.dice.uniform(0, 1.0))
         run_id = self.dice.choice(self.story.runs)
-        store: Any = Remote(self.api, self.tables)
+        store = self._storage(self.api)
 
         async def see(_account: UUID, _run_id: UUID) -> tuple[Run, str]:
             return self.tables.runs[run_id].run, "owner"
@@ -345,16 +380,17 @@ class World:
         """A viewer who hangs up now and then and resumes."""
         view = View()
         self.story.views[run_id].append(view)
-        store: Any = Remote(self.api, self.tables)
+        store = self._storage(self.api)
         reader = Reader(store, self.tails, PACE, page=3)
         await asyncio.sleep(self.dice.choice((0.0, 0.0, 0.3, 2.0)))
         while not view.ended:
             left = self.dice.choice((2, 5, 1000))
-            async for payload in reader.watch(run_id, view.last_id):
-                view.add(payload)
-                left -= 1
-                if left == 0:
-                    break
+            with suppress(Unavailable):  # of a reader while Postgres is away
+                async for payload in reader.watch(run_id, view.last_id):
+                    view.add(payload)
+                    left -= 1
+                    if left == 0:
+                        break
 
     async def _settled(self) -> None:
         """Until nothing is owed."""

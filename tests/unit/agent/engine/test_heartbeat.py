@@ -77,8 +77,9 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def working(settings: HeartbeatSettings = FAST) -> AsyncIterator[Worker]:
+async def working(settings: HeartbeatSettings = FAST, *, away: bool = False) -> AsyncIterator[Worker]:
     worker = Worker(settings)
+    worker.leases.away = away
     async with Supervisor() as tasks:
         tasks.start("heartbeat", worker.heartbeat.run)
         yield worker
@@ -140,9 +141,53 @@ async def test_a_loop_that_hangs_keeps_none_of_its_runs() -> None:
         await worker.beaten()  # it goes on when the loop does
 
 
+async def test_who_has_just_begun_steals_from_nobody_until_others_had_the_time_to_renew() -> None:
+    async with working() as worker:
+        assert not worker.heartbeat.may_steal
+        await worker.beaten(1)
+        met = time.monotonic()
+        assert not worker.heartbeat.may_steal
+        await until(lambda: worker.heartbeat.may_steal)
+        assert time.monotonic() - met > FAST.others_s - FAST.interval_s
+
+
+async def test_who_begins_in_an_outage_waits_for_one_ttl_as_others_do() -> None:
+    settings = HeartbeatSettings(0.02, 1.0, stall_s=30.0)
+    async with working(settings, away=True) as worker:
+        await asyncio.sleep(0.2)  # what is awaited here is that time passes
+        assert not worker.heartbeat.may_steal
+        back = time.monotonic()
+        worker.leases.away = False
+        await until(lambda: worker.heartbeat.may_steal)
+        assert time.monotonic() - back > settings.ttl_s - 2 * settings.interval_s
+
+
+async def test_who_slept_steals_from_nobody_when_it_wakes_as_it_saw_no_outage_meanwhile() -> None:
+    async with working(HeartbeatSettings(0.02, 0.2, stall_s=0.05)) as worker:
+        await until(lambda: worker.heartbeat.may_steal)
+        time.sleep(0.4)  # noqa: ASYNC251 -- this is the sleeping
+        assert not worker.heartbeat.may_steal
+        await worker.beaten(1)
+        assert not worker.heartbeat.may_steal
+        await until(lambda: worker.heartbeat.may_steal)
+
+
+async def test_a_heartbeat_that_is_started_again_knows_what_it_knew() -> None:
+    worker = Worker(HeartbeatSettings(0.02, 1.0, stall_s=30.0))
+    async with Supervisor() as tasks:
+        first = tasks.start("heartbeat", worker.heartbeat.run)
+        await worker.beaten(1)
+        await until(lambda: worker.heartbeat.may_steal)
+        first.cancel()
+        await until(lambda: worker.leases.closed)
+        tasks.start("heartbeat", worker.heartbeat.run)
+        await worker.beaten(1)
+        assert worker.heartbeat.may_steal
+
+
 async def test_after_an_outage_of_storage_nobody_is_stolen_from_for_one_ttl() -> None:
     async with working() as worker:
-        assert worker.heartbeat.may_steal
+        await until(lambda: worker.heartbeat.may_steal)
         worker.leases.away = True
         await until(lambda: not worker.heartbeat.may_steal)
         back = time.monotonic()
