@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import orjson
 
 from services.agent.domain.journal import StepRecord
+from services.agent.domain.versions import known
 from services.agent.engine.response_processor import Answer, Call
 from services.agent.llm.port import Usage
 
@@ -39,7 +40,7 @@ def decode_answer(payload: bytes, step: StepRecord) -> Answer | None:
         [body["text"]],
         [body["reasoning"]],
         calls,
-        Usage(**{field.name: body["usage"][field.name] for field in fields(Usage) if field.name in body["usage"]}),
+        Usage(**known(Usage, body["usage"])),
         body["finish_reason"],
         len(body["text"]),
     )

@@ -316,7 +316,8 @@ class StartRun:
             if interrupted:
                 await self._interrupt(interrupted)
         except MeshError as away:
-            log.warning("run.interruption_left_to_its_owner", run_id=str(interrupted), reason=away.reason)
+            by = str(admitted.run.run_id)
+            log.warning("run.interruption_left_to_its_owner", run_id=str(interrupted), by=by, reason=away.reason)
 
     def _resolve(self, name: str | None) -> str:
         try:

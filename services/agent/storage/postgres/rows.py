@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import fields
-from typing import Any
 from uuid import UUID
 
 import orjson
 
 from services.agent.domain.run import Claim, Price, Run, RunSpec, StopReason
+from services.agent.domain.versions import known
 from services.kit.postgres import Record
 
 RUN_COLUMNS = (
@@ -43,22 +41,18 @@ def decode_run(row: Record) -> Run:
 
 def encode_spec(spec: RunSpec) -> str:
     """A spec as JSON."""
-    return orjson.dumps(spec, default=str).decode()
+    return orjson.dumps(spec).decode()
 
 
 def decode_spec(text: str) -> RunSpec:
     """The spec of `encode_spec`, an older or a newer version's too: what is missing has its default, and what is not
     known here is left out."""
-    values = _known(RunSpec, json.loads(text))
-    values["price"] = Price(**_known(Price, values["price"]))
+    values = known(RunSpec, orjson.loads(text))
+    values["price"] = Price(**known(Price, values["price"]))
     values["prompt_message_id"] = UUID(values["prompt_message_id"])
     if "scopes" in values:
         values["scopes"] = tuple(values["scopes"])
     return RunSpec(**values)
-
-
-def _known(kind: type[RunSpec | Price], values: dict[str, Any]) -> dict[str, Any]:
-    return {field.name: values[field.name] for field in fields(kind) if field.name in values}
 
 
 def stop_reason(row: Record) -> StopReason | None:
