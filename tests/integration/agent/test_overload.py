@@ -58,8 +58,9 @@ async def attempt(stub: Any) -> Any:
 
 
 async def test_a_crowd_past_the_bound_is_refused_or_ends_once_and_nothing_between(
-    make_agent: Any, neighbours: Any
+    make_agent: Any, neighbours: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(postgres, "_ACQUIRE_S", 30.0)  # all come at once: the last waits for its turn
     api = await make_agent("api", mesh_queue_limit=100)
     stub = api.stub(AgentRunsStub, "user")
     answers = await asyncio.gather(*(attempt(stub) for _ in range(150)))
